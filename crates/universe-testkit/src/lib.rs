@@ -1,0 +1,8 @@
+//! What tests share: private servers, builders and the store conformance suite; never shipped.
+
+mod servers;
+
+pub use servers::{
+    POSTGRES_VARIABLE, PostgresServer, REDIS_VARIABLE, RedisServer, ServerError, TestDatabase, servers_required,
+    test_database, test_redis,
+};
