@@ -1,0 +1,25 @@
+# What people and CI run; `make help` lists it.
+.PHONY: help check test bench demo fmt
+.DEFAULT_GOAL := help
+
+help: ## List the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+check: ## Check format, lints and documentation
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked --document-private-items
+
+test: ## Run all tests on private PostgreSQL and Redis servers, installing those where missing
+	scripts/install-test-servers.sh
+	cargo run --quiet --locked --bin with-servers -- scripts/run-tests.sh
+
+bench: ## Measure against the floor of the same rows in plain SQL, on both stores
+	scripts/install-test-servers.sh
+	cargo run --quiet --locked --bin with-servers -- cargo bench --workspace
+
+demo: ## Simulate a month of sessions and show what it did
+	cargo run --release --locked -- demo
+
+fmt: ## Format the sources
+	cargo fmt --all

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Makes sure that the tests find PostgreSQL (14 or later) and redis-server.
+#
+# Where they are missing and apt-get can be used, installs the distribution's packages, without leaving
+# a system service behind: the tests start private servers themselves. Else says what to install.
+set -euo pipefail
+
+has_postgres() {
+    [ -n "${UNIVERSE_TEST_POSTGRES:-}${UNIVERSE_PG_BIN:-}" ] || command -v postgres >/dev/null ||
+        compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null
+}
+has_redis() {
+    [ -n "${UNIVERSE_REDIS_BIN:-}" ] || command -v redis-server >/dev/null || command -v valkey-server >/dev/null
+}
+
+packages=() services=()
+has_postgres || { packages+=(postgresql); services+=(postgresql); }
+has_redis || { packages+=(redis-server); services+=(redis-server); }
+[ ${#packages[@]} -gt 0 ] || exit 0
+
+as_root=()
+if [ "$(id -u)" != 0 ]; then
+    # Without a terminal nobody can type a password.
+    if sudo -n true 2>/dev/null; then as_root=(sudo -n); elif [ -t 0 ] && command -v sudo >/dev/null; then as_root=(sudo); else as_root=(false); fi
+fi
+if ! command -v apt-get >/dev/null || [ "${as_root[*]:-}" = false ]; then
+    echo "The tests need: ${packages[*]}. Install them with your package manager" >&2
+    echo "(Debian: sudo apt-get install ${packages[*]}; macOS: brew install postgresql redis)." >&2
+    echo "Until then the tests that use them are skipped." >&2
+    [ "${CI:-}" = true ] && exit 1
+    exit 0
+fi
+
+echo "Installing ${packages[*]} for the tests ..." >&2
+# While this file forbids it, no package starts its service.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    trap '"${as_root[@]}" rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+    "${as_root[@]}" chmod +x "$policy"
+fi
+"${as_root[@]}" apt-get update -qq
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+# Nor does it at the next boot.
+if [ -d /run/systemd/system ]; then
+    "${as_root[@]}" systemctl disable --now --quiet "${services[@]}" || true
+fi
