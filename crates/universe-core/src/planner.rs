@@ -1,0 +1,209 @@
+//! The planner: from an observation, the rules and the last state to a [`Plan`], one named step at a time.
+//!
+//! It is pure: the same inputs give the same plan to the byte, in whatever order listings or files came.
+//! Steps compute what each universe should be; [`Planner::finish`] compares that with what is, finds the
+//! reason for every listing that comes or goes, and holds back what changes too much.
+
+mod attribute;
+mod evaluate;
+mod finish;
+mod numbering;
+mod share_class;
+mod steps;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::market::{MarketCondition, MarketSession};
+use crate::plan::{Basis, Mode, Plan, Rebalance, Step, StepReport, StepStatus};
+use crate::rule::{Naming, Rule, RuleSet};
+use crate::state::State;
+use crate::{Category, Observation, Symbol, UniverseId, Usd};
+use numbering::Numbering;
+
+/// A listing counts as delisted after being missing from so many full snapshots in a row.
+///
+/// Of all absences 92 % return; after ten sessions 6 % of the verdicts are still wrong, and twenty sessions
+/// lower that to 5 % only (measured on 1,388 sessions).
+pub const DELISTED_AFTER_ABSENCES: u16 = 10;
+
+/// A recorded market cap is rewritten when it moved by more than this share (contract, section 3).
+const CAP_MOVED_SHARE: f64 = 0.05;
+
+/// More than this share of market caps that cannot be calculated raises an alert (contract, section 3).
+const CALCULATION_FAILURES_SHARE: f64 = 0.10;
+
+/// A listing is a recent public offering for so many days (contract, section 3).
+const OFFERING_DAYS: i32 = 30;
+
+/// How many names a note lists before it says "and so many more".
+const NOTE_NAMES_MAX: usize = 8;
+
+/// What a run is asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The part of the work.
+    pub mode: Mode,
+    /// What happens to universes that nothing defines.
+    pub undefined: Undefined,
+    /// What happens to changes that are too large.
+    pub holds: Holds,
+}
+
+/// What happens to universes that no rule and no import defines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undefined {
+    /// They are retired, their history kept.
+    Retire,
+    /// They stay.
+    Preserve,
+}
+
+/// What happens to changes that pass a rule's limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    /// They wait for approval.
+    Wait,
+    /// They are made, and the alert is raised all the same.
+    Release,
+}
+
+/// A plan in the making.
+pub struct Planner<'a> {
+    observation: &'a Observation,
+    rules: &'a RuleSet,
+    state: &'a State,
+    request: Request,
+    numbering: Numbering,
+    before: BTreeMap<UniverseId, Vec<u32>>,
+    caps: Vec<Option<Usd>>,
+    caps_moved: Vec<u32>,
+    listed: Vec<bool>,
+    figures: Option<MarketSession>,
+    market: Option<MarketCondition>,
+    targets: BTreeMap<UniverseId, Target>,
+    undefined: BTreeSet<UniverseId>,
+    reports: Vec<StepReport>,
+    alerts: Vec<crate::plan::Alert>,
+}
+
+/// What a universe should be.
+struct Target {
+    naming: Naming,
+    category: Category,
+    rule: String,
+    rule_version: String,
+    mirrors: Vec<String>,
+    basis: Basis,
+    is_ranked: bool,
+    members: Vec<u32>,
+    /// Ranks by listing, shared by the universes of a family; zero where there is none.
+    ranks: Option<std::rc::Rc<Vec<u32>>>,
+    /// Listings that the rule does not even look at are told from those that it turned down.
+    eligible: Option<std::rc::Rc<Vec<bool>>>,
+    is_reconstituted: bool,
+    change_limit: Option<crate::rule::ChangeLimit>,
+    rebalance: Option<Rebalance>,
+}
+
+/// Plans a whole run.
+#[must_use]
+pub fn plan(observation: &Observation, rules: &RuleSet, state: &State, request: Request) -> Plan {
+    let mut planner = Planner::new(observation, rules, state, request);
+    for step in Step::ALL {
+        planner.take(step);
+    }
+    planner.finish()
+}
+
+impl<'a> Planner<'a> {
+    /// Looks at the inputs.
+    #[must_use]
+    pub fn new(observation: &'a Observation, rules: &'a RuleSet, state: &'a State, request: Request) -> Self {
+        let numbering = Numbering::new(observation, rules, state);
+        let before = state
+            .universes
+            .iter()
+            .map(|(id, universe)| (id.clone(), universe.members.iter().map(|s| numbering.number(s)).collect()))
+            .collect();
+        let figures = state.market.iter().rev().find(|figures| figures.session == observation.session).copied();
+        let earlier: Vec<MarketSession> =
+            state.market.iter().filter(|figures| figures.session < observation.session).copied().collect();
+        let figures = figures
+            .or_else(|| MarketSession::compute(observation.session, observation.returns.clone(), &earlier));
+        Self {
+            listed: steps::listed(observation),
+            caps: steps::caps(observation),
+            market: figures.map(|figures| MarketCondition::tell(figures, &earlier)),
+            figures,
+            numbering,
+            before,
+            caps_moved: Vec::new(),
+            targets: BTreeMap::new(),
+            undefined: BTreeSet::new(),
+            reports: Vec::new(),
+            alerts: Vec::new(),
+            observation,
+            rules,
+            state,
+            request,
+        }
+    }
+
+    /// Takes one step; steps must be taken in their order.
+    ///
+    /// A step that fails leaves its universes as they were and says so in its report.
+    pub fn take(&mut self, step: Step) {
+        let mut report =
+            StepReport { step, status: StepStatus::Success, changes: 0, notes: Vec::new(), error: None };
+        if self.request.mode.takes(step) {
+            let result = match step {
+                Step::MarketCapRecalculation => self.market_cap_recalculation(&mut report.notes),
+                Step::IpoAssignment => self.ipo_assignment(&mut report.notes),
+                Step::DelistedCleanup => {
+                    self.delisted_cleanup(&mut report.notes);
+                    Ok(())
+                }
+                Step::ThemeRebalancing => self.theme_rebalancing(&mut report.notes),
+                Step::Notifications => Ok(()),
+            };
+            if let Err(failure) = result {
+                report.status = StepStatus::Failed;
+                report.error = Some(failure.to_string());
+            }
+        } else {
+            report.status = StepStatus::Skipped;
+        }
+        self.reports.push(report);
+    }
+
+    fn symbol(&self, listing: u32) -> &Symbol {
+        self.numbering.symbol(listing)
+    }
+
+    /// Whether a listing is on the market as of the session; symbols that nothing is known about may be.
+    fn is_listed(&self, listing: u32) -> bool {
+        self.listed.get(listing as usize).copied().unwrap_or(true)
+    }
+
+    fn is_recent_offering(&self, listing: u32) -> bool {
+        let listing = listing as usize;
+        listing < self.observation.len()
+            && self.listed[listing]
+            && self.observation.listing_age_days(listing).is_some_and(|days| (0..=OFFERING_DAYS).contains(&days))
+    }
+
+    fn rule(&self, name: &str) -> Option<&'a Rule> {
+        self.rules.rules.iter().find(|rule| rule.name == name)
+    }
+}
+
+/// Lists names for a note: "A, B, C and 5 more".
+fn name_some<'n>(names: impl ExactSizeIterator<Item = &'n Symbol>) -> String {
+    let more = names.len().saturating_sub(NOTE_NAMES_MAX);
+    let shown: Vec<&str> = names.take(NOTE_NAMES_MAX).map(Symbol::as_str).collect();
+    let shown = shown.join(", ");
+    if more == 0 { shown } else { format!("{shown} and {more} more") }
+}
+
+#[cfg(test)]
+mod tests;
