@@ -1,0 +1,37 @@
+//! Market data from files into domain records, and what is wrong with it into issues.
+//!
+//! One module per source: [`read_screener`], [`read_snapshots`], [`read_symbols`], [`read_prices`],
+//! [`read_universe`]. A file is refused whole with a [`FeedError`]; a bad row is an
+//! [`Issue`](universe_core::Issue) in the [`Read`] that comes back, and the rest is read. Nothing here
+//! knows about a store, a clock or the network.
+
+mod prices;
+mod screener;
+mod snapshots;
+mod symbols;
+mod universe_file;
+
+mod listing_row;
+mod session;
+
+mod cell;
+mod csv_table;
+mod parquet_table;
+mod source;
+mod table;
+
+mod error;
+mod issue_log;
+mod read;
+
+#[cfg(test)]
+mod testing;
+
+pub use error::FeedError;
+pub use issue_log::ISSUES_MAX;
+pub use prices::{BAR_BATCH_ROWS, Prices, read_prices};
+pub use read::Read;
+pub use screener::read_screener;
+pub use snapshots::{Snapshots, read_snapshots};
+pub use symbols::read_symbols;
+pub use universe_file::read_universe;
