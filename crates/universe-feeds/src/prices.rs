@@ -16,6 +16,9 @@ use crate::{FeedError, Read};
 /// How many bars are handed over at a time: some megabytes, and enough for a store to write at once.
 pub const BAR_BATCH_ROWS: usize = 50_000;
 
+/// The years that bars can be of; outside them a date is a fault, and would cost [`SeenDays`] memory.
+const BAR_YEARS: std::ops::RangeInclusive<i16> = 1900..=2200;
+
 const COLUMNS: [ColumnNames<'static>; 7] = [
     ColumnNames { name: "symbol", spellings: &["symbol", "ticker"], required: true },
     ColumnNames { name: "date", spellings: &["date", "timestamp", "asof"], required: true },
@@ -143,6 +146,9 @@ fn daily_bar<'a>(
     mut note: impl FnMut(String),
 ) -> Result<Bar, String> {
     let date = cell(1).day().map_err(|fault| fault.0)?.ok_or("there is no date")?;
+    if !BAR_YEARS.contains(&date.year()) {
+        return Err(format!("{date} is outside the years {} to {}", BAR_YEARS.start(), BAR_YEARS.end()));
+    }
     expect_session(date).map_err(|not_a_session| not_a_session.to_string())?;
     let close = price(cell(2)).map_err(|fault| format!("the close {fault}"))?.ok_or("there is no close")?;
     let mut side_price = |name: &str, column: usize| {

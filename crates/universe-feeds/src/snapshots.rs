@@ -90,6 +90,7 @@ impl Snapshots {
     }
 
     /// Takes the issues that concern whole days and not a session: so far, the days that are none.
+    #[must_use]
     pub fn take_issues(&mut self) -> Vec<Issue> {
         std::mem::take(&mut self.issues)
     }
@@ -142,7 +143,8 @@ impl Snapshots {
         if self.pending.is_empty() && self.files.front().is_some_and(|file| file.goes_on_with(date)) {
             self.open_next_group()?;
         }
-        Ok(self.pending.pop_front_if(|run| run.date == date))
+        let goes_on = self.pending.front().is_some_and(|run| run.date == date);
+        Ok(if goes_on { self.pending.pop_front() } else { None })
     }
 
     fn next_run(&mut self) -> Result<Option<DayRun>, FeedError> {

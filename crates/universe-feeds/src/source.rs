@@ -187,12 +187,14 @@ fn head_of(reader: &mut impl Read) -> io::Result<Vec<u8>> {
 
 /// Names a kind of file that is often handed over by mistake.
 fn foreign_kind(head: &[u8]) -> Option<&'static str> {
-    let kinds: [(&[u8], &str); 6] = [
+    let kinds: [(&[u8], &str); 8] = [
         (b"PK\x03\x04", "it is a ZIP archive or a spreadsheet; unpack it or export it as CSV"),
         (b"\x28\xb5\x2f\xfd", "it is compressed with zstd; decompress it first"),
         (b"BZh", "it is compressed with bzip2; decompress it first"),
         (b"\x1f\x8b", "it is compressed twice; decompress it once"),
         (b"PAR1", "it is a compressed Parquet file; decompress it first"),
+        (b"\xff\xfe", "it is UTF-16 text; save it as UTF-8 (iconv -f UTF-16 -t UTF-8)"),
+        (b"\xfe\xff", "it is UTF-16 text; save it as UTF-8 (iconv -f UTF-16 -t UTF-8)"),
         (b"SQLite format 3", "it is an SQLite database"),
     ];
     let known = kinds.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, detail)| *detail);

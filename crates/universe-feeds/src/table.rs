@@ -93,8 +93,8 @@ pub(crate) fn find_columns(
     let plain: Vec<String> = headers.iter().map(|header| plain_name(header)).collect();
     let (mut found, mut missing, mut repeated) = (Vec::new(), Vec::new(), Vec::new());
     for column in wanted {
-        let at = |spelling: &&str| plain.iter().position(|name| name == *spelling);
-        let first = column.spellings.iter().find_map(|spelling| at(&spelling));
+        let position_of = |spelling: &&str| plain.iter().position(|name| name == *spelling);
+        let first = column.spellings.iter().find_map(position_of);
         if first.is_some_and(|first| plain[first + 1..].contains(&plain[first])) {
             repeated.push(column.name);
         }

@@ -30,9 +30,9 @@ fn rows_that_cannot_be_are_skipped() {
     let content = "symbol,date,open,high,low,close,volume\n\
         A,2022-05-17,1,2,1,0,5\nA,2022-05-17,1,2,1,-3,5\nA,2022-05-17,1,2,1,,5\nA,2022-05-17,1,1,2,1.5,5\n\
         A,2022-05-17,1,2,1,1.5,-5\nA,17.05.2022,1,2,1,1.5,5\nA,2022-05-30,1,2,1,1.5,5\n=A,2022-05-17,1,2,1,1.5,5\n\
-        A,2022-05-17\nA,,1,2,1,1.5,5\nA,2022-05-17,0,x,1,1.5,\n";
+        A,2022-05-17\nA,,1,2,1,1.5,5\nA,2022-05-17,0,x,1,1.5,\nA,9999-12-31,1,2,1,1.5,5\n";
     let (bars, read) = read(content).expect("readable");
-    assert_eq!((bars.len(), read.rows), (1, 11));
+    assert_eq!((bars.len(), read.rows), (1, 12));
     assert_eq!((bars[0].open, bars[0].high, bars[0].low), (None, None, Price::from_dollars(1.0)));
     assert_eq!(
         lines_of(&read.issues),
@@ -49,6 +49,7 @@ fn rows_that_cannot_be_are_skipped() {
             "11 A: there is no date; the row was skipped",
             "12 A: the open \"0\" is no price; it was dropped",
             "12 A: the high \"x\" is not a number; it was dropped",
+            "13 A: 9999-12-31 is outside the years 1900 to 2200; the row was skipped",
         ]
     );
 }
@@ -99,4 +100,27 @@ fn reads_parquet() {
     let (bars, read) = read(parquet_bytes(&["symbol", "date", "close", "volume"], &[columns])).expect("readable");
     assert_eq!((bars.len(), read.rows, read.issues.len()), (1, 3, 2));
     assert_eq!((bars[0].close, bars[0].volume), (Price::from_micros(1_060_000), Some(7)));
+}
+
+#[test]
+fn mutations_of_a_file_never_panic() {
+    let folder = Folder::new();
+    let whole = "symbol,date,high,low,close,volume\nA,2022-05-17,2,\"1\",1.5,\"4,000\"\nB,20220518,,,$3,7\n".as_bytes();
+    for at in 0..whole.len() {
+        for byte in [0, b'"', b',', b'\n', 0xff, b'9', b'-'] {
+            let mut bytes = whole.to_vec();
+            bytes[at] = byte;
+            for content in [&bytes[..], &bytes[..at]] {
+                let prices = read_prices(&folder.file("bars.csv", content));
+                let _outcome = prices.map(|prices| prices.take_while(Result::is_ok).count());
+            }
+        }
+    }
+}
+
+#[test]
+fn readers_can_move_to_other_threads() {
+    fn is_send<T: Send>() {}
+    is_send::<Prices>();
+    is_send::<crate::Snapshots>();
 }

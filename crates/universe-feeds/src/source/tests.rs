@@ -69,6 +69,7 @@ fn refuses_gzip_that_stops_early_or_is_damaged() {
 fn refuses_other_kinds_of_files() {
     assert!(refusal(b"PK\x03\x04 more").contains("ZIP archive"));
     assert!(refusal(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR").contains("binary data"));
+    assert!(refusal(b"\xff\xfes\0y\0m\0").contains("UTF-16"));
     assert!(refusal("<html><body>Access denied").contains("web page"));
     assert!(refusal(gzip(gzip("a\n"))).contains("compressed twice"));
     assert!(refusal("a\n".repeat(600) + "\0").contains("line 601 is binary data"));
