@@ -4,6 +4,16 @@
 //! ETFs are real ones. Sizes, sectors, kinds of security and the rates of events are those of the real
 //! market; prices move with a market whose volatility clusters, with their sector, and on their own with fat
 //! tails. What it does not have: faults of a data source. It describes what really happened.
+//!
+//! ```
+//! use universe_service::market_simulator::{Market, MarketConfig, to_screener_csv};
+//!
+//! let first_session = jiff::civil::date(2024, 1, 2);
+//! let mut market = Market::new(42, MarketConfig { listings: 500, first_session, event_rate: 1.0 });
+//! let day = market.next_session();
+//! assert_eq!((day.session, day.snapshot.rows.len()), (first_session, 500));
+//! assert!(to_screener_csv(&day).starts_with("symbol,exchange,name,lastsale,"));
+//! ```
 
 mod events;
 mod naming;
