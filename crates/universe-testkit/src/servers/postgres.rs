@@ -34,7 +34,8 @@ const SETTINGS: &[&str] = &[
     "full_page_writes=off",
     "wal_level=minimal",
     "max_wal_senders=0",
-    "max_connections=100",
+    // A machine with many cores runs as many tests at once, each with a pool.
+    "max_connections=400",
     "shared_buffers=128MB",
     "listen_addresses=127.0.0.1",
     "unix_socket_directories=",
