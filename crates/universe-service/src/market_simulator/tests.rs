@@ -81,6 +81,16 @@ fn every_kind_of_security_has_its_share() {
 }
 
 #[test]
+fn names_and_symbols_tell_the_kind_as_real_ones_do() {
+    let day = market(9, 5000).next_session();
+    for listing in day.snapshot.rows.iter().map(|row| &row.listing).filter(|listing| listing.etf_type.is_none()) {
+        let name = listing.company_name.as_deref().expect("always given");
+        let told = SecurityType::classify(&listing.symbol, name, listing.industry.as_deref());
+        assert_eq!(Some(told), listing.security_type, "{} {name}", listing.symbol);
+    }
+}
+
+#[test]
 fn every_day_is_well_formed_and_shows_its_events() {
     let mut market = market(4, 3000);
     let mut before = market.next_session();
