@@ -189,13 +189,20 @@ impl EventsOfRun<'_> {
             "count": universe.members.len(),
         });
         let address = universe.id.to_string();
-        self.push("universe_updated", UNIVERSE_UPDATED, &address, Some((universe.id.clone(), universe.sequence)), payload);
+        self.push(
+            "universe_updated",
+            UNIVERSE_UPDATED,
+            &address,
+            Some((universe.id.clone(), universe.sequence)),
+            payload,
+        );
     }
 
     fn offerings(&mut self, plan: &Plan) {
         for (at, offering) in plan.offerings.iter().enumerate() {
             let keys: Vec<&str> = offering.universes.iter().map(UniverseId::key).collect();
-            let recent = plan.universes.iter().find(|u| u.category == Category::Ipo && offering.universes.contains(&u.id));
+            let recent =
+                plan.universes.iter().find(|u| u.category == Category::Ipo && offering.universes.contains(&u.id));
             let first = recent.map(|u| u.id.key()).or_else(|| keys.first().copied());
             let symbol = plan.symbol(offering.listing);
             let payload = json!({
@@ -256,7 +263,8 @@ impl EventsOfRun<'_> {
             "task_results": tasks,
         });
         let stats = json!({"total_changes": plan.total_changes(), "universes_updated": updated.len(), "duration_seconds": duration});
-        let phase = json!({"run_id": run.run_id, "phase": PHASE, "status": run.status, "stats": stats, "error": Value::Null});
+        let phase =
+            json!({"run_id": run.run_id, "phase": PHASE, "status": run.status, "stats": stats, "error": Value::Null});
         self.push("phase_completed", PROCESSING_STATUS, "", None, phase);
         self.push("cache_sync_completed", SYNC_COMPLETE, "", None, payload);
     }

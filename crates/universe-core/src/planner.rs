@@ -115,6 +115,17 @@ pub fn plan(observation: &Observation, rules: &RuleSet, state: &State, request: 
     planner.finish()
 }
 
+/// Plans that one universe takes up the list that was imported for it, and nothing else.
+///
+/// Somebody who loads a list means it: nothing is held back.
+#[must_use]
+pub fn plan_import(observation: &Observation, rules: &RuleSet, state: &State, id: &UniverseId) -> Plan {
+    let request = Request { mode: Mode::MarketCap, undefined: Undefined::Preserve, holds: Holds::Release };
+    let mut planner = Planner::new(observation, rules, state, request);
+    planner.take_import(id);
+    planner.finish()
+}
+
 impl<'a> Planner<'a> {
     /// Looks at the inputs.
     #[must_use]
@@ -123,13 +134,17 @@ impl<'a> Planner<'a> {
         let before = state
             .universes
             .iter()
-            .map(|(id, universe)| (id.clone(), universe.members.iter().map(|s| numbering.number(s)).collect()))
+            .map(|(id, universe)| {
+                // What another program wrote has no intervals: a universe that takes its place starts anew.
+                let members = if universe.rule.is_some() { universe.members.as_slice() } else { &[] };
+                (id.clone(), members.iter().map(|s| numbering.number(s)).collect())
+            })
             .collect();
         let figures = state.market.iter().rev().find(|figures| figures.session == observation.session).copied();
         let earlier: Vec<MarketSession> =
             state.market.iter().filter(|figures| figures.session < observation.session).copied().collect();
-        let figures = figures
-            .or_else(|| MarketSession::compute(observation.session, observation.returns.clone(), &earlier));
+        let figures =
+            figures.or_else(|| MarketSession::compute(observation.session, observation.returns.clone(), &earlier));
         Self {
             listed: steps::listed(observation),
             caps: steps::caps(observation),
@@ -153,8 +168,7 @@ impl<'a> Planner<'a> {
     ///
     /// A step that fails leaves its universes as they were and says so in its report.
     pub fn take(&mut self, step: Step) {
-        let mut report =
-            StepReport { step, status: StepStatus::Success, changes: 0, notes: Vec::new(), error: None };
+        let mut report = StepReport { step, status: StepStatus::Success, changes: 0, notes: Vec::new(), error: None };
         if self.request.mode.takes(step) {
             let result = match step {
                 Step::MarketCapRecalculation => self.market_cap_recalculation(&mut report.notes),
@@ -174,10 +188,6 @@ impl<'a> Planner<'a> {
             report.status = StepStatus::Skipped;
         }
         self.reports.push(report);
-    }
-
-    fn symbol(&self, listing: u32) -> &Symbol {
-        self.numbering.symbol(listing)
     }
 
     /// Whether a listing is on the market as of the session; symbols that nothing is known about may be.

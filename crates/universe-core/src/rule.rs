@@ -8,8 +8,9 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::market::Regime;
-use crate::{Category, Metric, Screen, SecurityType, Symbol, UniverseId, UniverseType, Usd};
+use crate::{Category, Metric, Screen, SecurityType, Symbol, UniverseId, UniverseType};
 
+pub(crate) use file::CHANGE_LIMIT;
 pub use file::RuleError;
 pub use set::{PROFILES, RuleFile, RuleSet};
 
@@ -198,7 +199,10 @@ impl Cadence {
         let quarter = |day: Date| (day.year(), (day.month() - 1) / 3);
         match self {
             Self::Daily => true,
-            Self::Weekly => last.iso_week_date().week() != session.iso_week_date().week() || last.year() != session.year(),
+            Self::Weekly => {
+                let week = |day: Date| (day.iso_week_date().year(), day.iso_week_date().week());
+                week(last) != week(session)
+            }
             Self::Monthly => (last.year(), last.month()) != (session.year(), session.month()),
             Self::Quarterly => quarter(last) != quarter(session),
         }
@@ -249,11 +253,6 @@ impl Groups {
         let id = UniverseId::new(universe_type, &self.key.replace("{}", &slug)).ok()?;
         Some(Naming { id, name: self.name.replace("{}", group.trim()) })
     }
-}
-
-/// Returns a threshold as people read it, when it is one of the metric "market cap".
-pub(crate) fn cap_of(threshold: f64) -> Usd {
-    Usd(threshold as i64)
 }
 
 #[cfg(test)]

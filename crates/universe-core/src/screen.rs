@@ -13,7 +13,7 @@ use compact_str::CompactString;
 pub use evaluate::Figures;
 
 /// How deeply an expression may be nested; deeper ones are mistakes, and would exhaust the stack.
-pub const EXPRESSION_DEPTH_MAX: usize = 40;
+const EXPRESSION_DEPTH_MAX: usize = 40;
 
 /// A yes/no question about a listing.
 #[derive(Clone, Debug, PartialEq)]
@@ -283,7 +283,9 @@ fn collect_text(condition: &Condition, visit: &mut impl FnMut(&TextField)) {
             collect_text(left, visit);
             collect_text(right, visit);
         }
-        Condition::TextIn { field, .. } | Condition::TextLike { field, .. } | Condition::TextIsNull(field) => visit(field),
+        Condition::TextIn { field, .. } | Condition::TextLike { field, .. } | Condition::TextIsNull(field) => {
+            visit(field)
+        }
         Condition::Literal(_) | Condition::IsActive | Condition::Compare { .. } | Condition::NumberIsNull(_) => {}
     }
 }

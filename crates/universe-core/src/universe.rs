@@ -211,7 +211,10 @@ mod tests {
     #[test]
     fn slugs_are_keys() {
         assert_eq!(key_slug("Health Care"), "health_care");
-        assert_eq!(key_slug(" Medicinal Chemicals and Botanical Products "), "medicinal_chemicals_and_botanical_products");
+        assert_eq!(
+            key_slug(" Medicinal Chemicals and Botanical Products "),
+            "medicinal_chemicals_and_botanical_products"
+        );
         assert_eq!(key_slug("Auto Parts:O.E.M."), "auto_parts_o_e_m");
     }
 }

@@ -34,7 +34,10 @@ fn volatility_needs_twenty_sessions() {
     // Ten returns of +1 % and ten of -1 %: the sample deviation is 0.01 x sqrt(20/19), times sqrt(252) a year.
     let expected = 0.01 * (20.0_f64 / 19.0).sqrt() * 252.0_f64.sqrt();
     assert!((now.volatility.expect("twenty sessions") - expected).abs() < 1e-12);
-    assert_eq!(MarketSession::compute(date(2024, 1, 31), vec![0.01; 30], &before[1..]).expect("figures").volatility, None);
+    assert_eq!(
+        MarketSession::compute(date(2024, 1, 31), vec![0.01; 30], &before[1..]).expect("figures").volatility,
+        None
+    );
 }
 
 #[test]

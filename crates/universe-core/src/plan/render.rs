@@ -29,7 +29,8 @@ pub fn render_diff(plan: &Plan, whole: bool) -> String {
         let limit = if whole { usize::MAX } else { LINES_MAX };
         let lines = universe.added.iter().map(|c| ('+', c)).chain(universe.removed.iter().map(|c| ('-', c)));
         for (sign, change) in lines.take(limit) {
-            let _ = writeln!(text, "  {sign} {:<8}{}", plan.symbol(change.listing), reason_text(plan, universe, change));
+            let _ =
+                writeln!(text, "  {sign} {:<8}{}", plan.symbol(change.listing), reason_text(plan, universe, change));
         }
         let more = (added + removed).saturating_sub(limit);
         if more > 0 {

@@ -5,9 +5,10 @@ use std::rc::Rc;
 
 use super::share_class::one_line_per_company;
 use super::{Planner, Target, name_some};
-use crate::plan::{Basis, Rebalance};
+use crate::plan::{Basis, Rebalance, Step};
 use crate::rule::{
-    Band, Definition, GroupField, Groups, Membership, Naming, Ranking, Rule, Selection, ShareClasses, SingleUniverse,
+    Band, CHANGE_LIMIT, Definition, GroupField, Groups, Membership, Naming, Ranking, Rule, Selection, ShareClasses,
+    SingleUniverse,
 };
 use crate::state::UniverseState;
 use crate::{Category, EvaluationError, Figures, Symbol, Truth, UniverseId};
@@ -23,10 +24,10 @@ impl Planner<'_> {
             notes.push(format!("{}: not due before the next period of its cadence", rule.name));
             return Ok(waiting);
         }
-        if let Definition::Single(single) = &rule.definition {
-            if let Some(targets) = self.listed_members(rule, single, notes) {
-                return Ok(targets);
-            }
+        if let Definition::Single(single) = &rule.definition
+            && let Some(targets) = self.listed_members(rule, single, notes)
+        {
+            return Ok(targets);
         }
         let eligible = Rc::new(self.eligible(rule)?);
         match &rule.definition {
@@ -51,11 +52,14 @@ impl Planner<'_> {
         universes.into_iter().filter_map(|(id, _)| self.unchanged(id)).collect()
     }
 
-    /// A universe exactly as it is.
+    /// A universe as it is, less what was delisted where the run takes that step.
     pub(super) fn unchanged(&self, id: &UniverseId) -> Option<Target> {
         let universe = self.state.universes.get(id)?;
         let category = universe.category?;
         let mark = universe.rule.clone()?;
+        let change_limit = self.rule(&mark.name).map_or(Some(CHANGE_LIMIT), |rule| rule.change_limit);
+        let keeps_all = !self.request.mode.takes(Step::DelistedCleanup);
+        let members = self.before[id].iter().copied().filter(|l| keeps_all || self.is_listed(*l)).collect();
         Some(Target {
             naming: Naming { id: id.clone(), name: universe.name.clone() },
             category,
@@ -65,11 +69,11 @@ impl Planner<'_> {
             basis: Basis::Screen,
             // Neither order of symbol nor of rank is made anew: the entry stays in the order that it has.
             is_ranked: true,
-            members: self.before[id].clone(),
+            members,
             ranks: None,
             eligible: None,
             is_reconstituted: false,
-            change_limit: Some(crate::rule::ChangeLimit { share: 0.2, count_min: 1 }),
+            change_limit,
             rebalance: None,
         })
     }
@@ -81,12 +85,20 @@ impl Planner<'_> {
     }
 
     /// A universe whose members are listed by the rule or an import; `None` where its screen decides.
-    fn listed_members(&self, rule: &Rule, single: &SingleUniverse, notes: &mut Vec<String>) -> Option<Vec<Target>> {
+    pub(super) fn listed_members(
+        &self,
+        rule: &Rule,
+        single: &SingleUniverse,
+        notes: &mut Vec<String>,
+    ) -> Option<Vec<Target>> {
         let id = &single.naming.id;
         match &single.membership {
             Membership::Imported => {
                 let Some(list) = self.state.imports.get(id) else {
-                    notes.push(format!("{id}: no members yet; load them with `universe load universe FILE --universe {}`", id.key()));
+                    notes.push(format!(
+                        "{id}: no members yet; load them with `universe load universe FILE --universe {}`",
+                        id.key()
+                    ));
                     return Some(Vec::new());
                 };
                 let members = list.symbols.iter().map(|s| self.numbering.number(s)).filter(|l| self.is_listed(*l));
@@ -103,7 +115,9 @@ impl Planner<'_> {
                 }
                 let lacking = lacking.join(", ");
                 if let Some(symbols) = fixed {
-                    notes.push(format!("{id}: keeps its fixed list, because its rule needs {lacking}, which is not loaded"));
+                    notes.push(format!(
+                        "{id}: keeps its fixed list, because its rule needs {lacking}, which is not loaded"
+                    ));
                     return Some(vec![self.fixed(rule, single, symbols, notes)]);
                 }
                 notes.push(format!("{id}: not decided, because its rule needs {lacking}, which is not loaded"));
@@ -162,7 +176,12 @@ impl Planner<'_> {
         Ok(scored)
     }
 
-    fn screened(&self, rule: &Rule, single: &SingleUniverse, eligible: &Rc<Vec<bool>>) -> Result<Vec<Target>, EvaluationError> {
+    fn screened(
+        &self,
+        rule: &Rule,
+        single: &SingleUniverse,
+        eligible: &Rc<Vec<bool>>,
+    ) -> Result<Vec<Target>, EvaluationError> {
         let Membership::Screened { selection, when, .. } = &single.membership else { return Ok(Vec::new()) };
         let regime = self.market.map(|market| market.regime);
         let selection = when.iter().find(|(r, _)| Some(*r) == regime).map_or(*selection, |(_, other)| *other);
@@ -225,7 +244,12 @@ impl Planner<'_> {
         Ok(targets.collect())
     }
 
-    fn rankings(&self, rule: &Rule, rankings: &[Ranking], eligible: &Rc<Vec<bool>>) -> Result<Vec<Target>, EvaluationError> {
+    fn rankings(
+        &self,
+        rule: &Rule,
+        rankings: &[Ranking],
+        eligible: &Rc<Vec<bool>>,
+    ) -> Result<Vec<Target>, EvaluationError> {
         let scored = self.scored(rule, eligible)?;
         let ranks = Rc::new(self.ranks(&scored));
         let targets = rankings.iter().map(|ranking| {

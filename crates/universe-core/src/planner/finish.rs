@@ -126,8 +126,8 @@ impl Planner<'_> {
 
     fn retirement(&self, id: &UniverseId) -> UniversePlan {
         let universe = &self.state.universes[id];
-        let removed = self.before[id].iter().map(|listing| Change {
-            listing: *listing,
+        let removed = universe.members.iter().map(|symbol| Change {
+            listing: self.numbering.number(symbol),
             step: Step::MarketCapRecalculation,
             reason: Reason::UniverseRetired,
         });
@@ -218,9 +218,10 @@ fn action(
     members_change: bool,
     emptied: bool,
 ) -> Option<Action> {
-    let Some(present) = present else { return Some(Action::Created) };
-    let mark_changed =
-        present.rule.as_ref().is_none_or(|mark| mark.name != target.rule || mark.version != target.rule_version);
+    let Some((present, mark)) = present.and_then(|present| Some((present, present.rule.as_ref()?))) else {
+        return Some(Action::Created);
+    };
+    let mark_changed = mark.name != target.rule || mark.version != target.rule_version;
     if emptied {
         Some(Action::Retired)
     } else if members_change {

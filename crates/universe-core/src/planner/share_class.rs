@@ -6,8 +6,17 @@ use crate::{Observation, Usd};
 
 /// Words after which the name of a security no longer names its company.
 const CLASS_WORDS: [&str; 11] = [
-    " class ", " common", " capital stock", " ordinary", " american depositary", " depositary", " series ", " subordinate",
-    " voting", " non-voting", " cl ",
+    " class ",
+    " common",
+    " capital stock",
+    " ordinary",
+    " american depositary",
+    " depositary",
+    " series ",
+    " subordinate",
+    " voting",
+    " non-voting",
+    " cl ",
 ];
 
 /// Two caps this near are one company's, shown twice: sources round prices, and classes trade apart a little.
@@ -63,7 +72,10 @@ mod tests {
 
     #[test]
     fn classes_of_a_company_have_one_key() {
-        assert_eq!(company_key("Alphabet Inc. Class A Common Stock"), company_key("Alphabet Inc. Class C Capital Stock"));
+        assert_eq!(
+            company_key("Alphabet Inc. Class A Common Stock"),
+            company_key("Alphabet Inc. Class C Capital Stock")
+        );
         assert_eq!(company_key("Berkshire Hathaway Inc. Common Stock"), "berkshirehathawayinc");
         assert_ne!(company_key("Fox Factory Holding Corp. Common Stock"), company_key("Fox Corporation Class A"));
     }

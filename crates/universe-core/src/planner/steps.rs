@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{
-    CALCULATION_FAILURES_SHARE, CAP_MOVED_SHARE, DELISTED_AFTER_ABSENCES, NOTE_NAMES_MAX, Planner, Undefined,
-    name_some,
+    CALCULATION_FAILURES_SHARE, CAP_MOVED_SHARE, DELISTED_AFTER_ABSENCES, NOTE_NAMES_MAX, Planner, Undefined, name_some,
 };
-use crate::plan::{Alert, AlertKind};
+use crate::plan::{Alert, AlertKind, Step, StepReport, StepStatus};
 use crate::rule::{Definition, Rule};
 use crate::{Category, EvaluationError, Observation, SecurityType, UniverseId, Usd};
 
@@ -26,6 +25,23 @@ impl Planner<'_> {
         self.add_imports_without_rule();
         self.find_undefined(notes);
         Ok(())
+    }
+
+    /// Takes up the imported list of one universe.
+    pub(super) fn take_import(&mut self, id: &UniverseId) {
+        let mut notes = Vec::new();
+        if let Some(rule) = self.rules.rule_of(id) {
+            let listed = match &rule.definition {
+                Definition::Single(single) => self.listed_members(rule, single, &mut notes).unwrap_or_default(),
+                Definition::Bands(_) | Definition::Rankings(_) | Definition::Groups(_) => Vec::new(),
+            };
+            self.targets.extend(listed.into_iter().map(|target| (target.naming.id.clone(), target)));
+        } else {
+            self.add_imports_without_rule();
+            self.targets.retain(|target, _| target == id);
+        }
+        let step = Step::MarketCapRecalculation;
+        self.reports.push(StepReport { step, status: StepStatus::Success, changes: 0, notes, error: None });
     }
 
     /// Gives recent public offerings their places: their own universe, and the themes whose rules they meet.
@@ -80,10 +96,11 @@ impl Planner<'_> {
         }
         let ids: Vec<UniverseId> = self.before.keys().cloned().collect();
         for id in ids {
-            if !self.targets.contains_key(&id) && !self.undefined.contains(&id) {
-                if let Some(target) = self.unchanged(&id) {
-                    self.targets.insert(id, target);
-                }
+            if !self.targets.contains_key(&id)
+                && !self.undefined.contains(&id)
+                && let Some(target) = self.unchanged(&id)
+            {
+                self.targets.insert(id, target);
             }
         }
         let listed = std::mem::take(&mut self.listed);
@@ -153,7 +170,7 @@ impl Planner<'_> {
     fn find_undefined(&mut self, notes: &mut Vec<String>) {
         let mut kept = Vec::new();
         for (id, universe) in &self.state.universes {
-            let is_mirror = self.rules.alias_target(id).is_some();
+            let is_mirror = self.rules.is_mirror(id);
             let has_rule = self.rules.rule_of(id).is_some() || self.state.imports.contains_key(id);
             if self.targets.contains_key(id) || is_mirror || has_rule {
                 continue;
@@ -184,7 +201,7 @@ pub(super) fn listed(seen: &Observation) -> Vec<bool> {
         .map(|i| {
             seen.is_active[i]
                 && seen.delisted_date[i].is_none_or(|delisted| seen.session < delisted)
-                && seen.listing_date[i].is_none_or(|listing| listing <= seen.session)
+                && seen.listing_date[i].or(seen.first_seen_session[i]).is_none_or(|since| since <= seen.session)
                 && seen.sessions_absent[i] < DELISTED_AFTER_ABSENCES
         })
         .collect()

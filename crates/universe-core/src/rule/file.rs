@@ -158,7 +158,7 @@ struct GroupsText {
 }
 
 /// The change of a universe that waits for approval unless its rule says otherwise (contract, section 3).
-const CHANGE_LIMIT: ChangeLimit = ChangeLimit { share: 0.20, count_min: 1 };
+pub(crate) const CHANGE_LIMIT: ChangeLimit = ChangeLimit { share: 0.20, count_min: 1 };
 
 /// The most members that a ranking may ask for; more is a mistake.
 const COUNT_MAX: usize = 100_000;
@@ -245,7 +245,9 @@ impl Reader<'_> {
         let membership = match (text.imported, has_screen, symbols) {
             (true, false, None) => Membership::Imported,
             (true, _, _) => {
-                return Err(self.value("universe.imported", "an imported universe has no screen and no symbols".to_owned()));
+                return Err(
+                    self.value("universe.imported", "an imported universe has no screen and no symbols".to_owned())
+                );
             }
             (false, false, Some(symbols)) if selection == Selection::default() => Membership::Fixed(symbols),
             (false, _, fixed) => {
@@ -312,10 +314,10 @@ impl Reader<'_> {
         if selection.count.is_some_and(|count| count == 0 || count > COUNT_MAX) {
             return Err(self.value(&format!("{key}.count"), format!("a count is between 1 and {COUNT_MAX}")));
         }
-        if let (Some(lo), Some(hi)) = (selection.at_least, selection.below) {
-            if lo >= hi {
-                return Err(self.value(&format!("{key}.at_least"), format!("{lo} is not less than below = {hi}")));
-            }
+        if let (Some(lo), Some(hi)) = (selection.at_least, selection.below)
+            && lo >= hi
+        {
+            return Err(self.value(&format!("{key}.at_least"), format!("{lo} is not less than below = {hi}")));
         }
         Ok(selection)
     }

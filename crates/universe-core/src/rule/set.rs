@@ -87,6 +87,17 @@ impl RuleSet {
         self.aliases.get(alias)
     }
 
+    /// Returns whether an address is kept as a copy of another universe's entry.
+    #[must_use]
+    pub fn is_mirror(&self, id: &UniverseId) -> bool {
+        self.rules.iter().any(|rule| match &rule.definition {
+            Definition::Single(single) => {
+                rule.universe_type == id.universe_type && single.mirrors.iter().any(|key| key == id.key())
+            }
+            Definition::Bands(_) | Definition::Rankings(_) | Definition::Groups(_) => false,
+        })
+    }
+
     /// Returns every older key and what it stands for.
     #[must_use]
     pub fn aliases(&self) -> &BTreeMap<UniverseId, UniverseId> {

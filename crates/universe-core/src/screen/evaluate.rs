@@ -66,9 +66,7 @@ fn condition(node: &Condition, figures: Figures<'_>) -> Result<Vec<Truth>, Faile
             let (left, right) = (number(left, figures)?, number(right, figures)?);
             left.iter().zip(&right).map(|(l, r)| compare(*l, *operator, *r)).collect()
         }
-        Condition::TextIn { field, values } => {
-            text(*field, figures, |found| values.iter().any(|value| value == found))
-        }
+        Condition::TextIn { field, values } => text(*field, figures, |found| values.iter().any(|value| value == found)),
         Condition::TextLike { field, pattern } => {
             let pattern: Vec<char> = pattern.chars().collect();
             text(*field, figures, |found| like(&pattern, &found.chars().collect::<Vec<_>>()))

@@ -8,8 +8,8 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
 use super::{
-    Arithmetic, BOOLEAN_FIELD, Comparison, Condition, DATE_FIELDS, EXPRESSION_DEPTH_MAX, ExpressionError, NUMBER_FIELDS,
-    Number, NumberField, TEXT_FIELDS, TextField, Truth, WELL_KNOWN_FACTS,
+    Arithmetic, BOOLEAN_FIELD, Comparison, Condition, DATE_FIELDS, EXPRESSION_DEPTH_MAX, ExpressionError,
+    NUMBER_FIELDS, Number, NumberField, TEXT_FIELDS, TextField, Truth, WELL_KNOWN_FACTS,
 };
 use crate::suggest::nearest;
 
@@ -43,7 +43,10 @@ fn parse(source: &str) -> Result<Expr, ExpressionError> {
         Ok(expr)
     } else {
         let column = usize::try_from(rest.span.start.column).unwrap_or(1);
-        Err(ExpressionError { column, message: format!("unexpected {:?} after the expression", rest.token.to_string()) })
+        Err(ExpressionError {
+            column,
+            message: format!("unexpected {:?} after the expression", rest.token.to_string()),
+        })
     }
 }
 
@@ -96,11 +99,10 @@ impl Checker<'_> {
                 let upper = self.compare(expr, inner, Comparison::LessOrEqual, high)?;
                 Ok(negated_if(*negated, Condition::And(Box::new(lower), Box::new(upper))))
             }
-            Expr::InList { expr: inner, list, negated } => {
-                Ok(negated_if(*negated, self.in_list(expr, inner, list)?))
-            }
+            Expr::InList { expr: inner, list, negated } => Ok(negated_if(*negated, self.in_list(expr, inner, list)?)),
             Expr::Like { negated, any: false, expr: inner, pattern, escape_char: None } => {
-                let (Operand::Text(field), Operand::TextLiteral(pattern)) = (self.operand(inner)?, self.operand(pattern)?)
+                let (Operand::Text(field), Operand::TextLiteral(pattern)) =
+                    (self.operand(inner)?, self.operand(pattern)?)
                 else {
                     return Err(error_at(expr, "LIKE compares a text field with a text".to_owned()));
                 };

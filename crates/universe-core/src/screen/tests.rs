@@ -1,8 +1,8 @@
 use jiff::civil::date;
 
 use super::*;
-use crate::{Observation, ObservedListing, Price, Symbol, Usd};
 use crate::Figures;
+use crate::{Observation, ObservedListing, Price, Symbol, Usd};
 
 fn market() -> Observation {
     let mut seen = Observation::empty(date(2024, 1, 31));
@@ -94,13 +94,20 @@ fn division_by_zero_names_the_listing() {
 
 #[test]
 fn complaints_point_at_the_column_and_suggest() {
-    assert_eq!(complaint("market_cap > 1 and sectr = 'x'"), "column 20: unknown field \"sectr\"; did you mean \"sector\"?");
+    assert_eq!(
+        complaint("market_cap > 1 and sectr = 'x'"),
+        "column 20: unknown field \"sectr\"; did you mean \"sector\"?"
+    );
     assert_eq!(complaint("sector > 5"), "column 1: cannot compare a text with a number");
     assert_eq!(complaint("price"), "column 1: expected a condition, found a number");
     assert_eq!(complaint("price = null"), "column 1: a comparison with NULL is never true; use IS NULL or IS NOT NULL");
     assert_eq!(complaint("listing_date > 'soon'"), "column 16: \"soon\" is no date; write '2024-01-31'");
     assert!(complaint("price > ").contains("column"), "{}", complaint("price > "));
-    assert!(complaint("price > 1 price").starts_with("column 11: unexpected \"price\""), "{}", complaint("price > 1 price"));
+    assert!(
+        complaint("price > 1 price").starts_with("column 11: unexpected \"price\""),
+        "{}",
+        complaint("price > 1 price")
+    );
     assert!(complaint("upper(sector) = 'X'").contains("not supported"), "{}", complaint("upper(sector) = 'X'"));
 }
 
@@ -112,6 +119,7 @@ fn refuses_bottomless_nesting() {
 
 #[test]
 fn knows_which_figures_it_needs() {
-    let screen = Screen::compile("price_earnings < 15 and dividend_yield > 0 and price_earnings > 0", &[]).expect("compiles");
+    let screen =
+        Screen::compile("price_earnings < 15 and dividend_yield > 0 and price_earnings > 0", &[]).expect("compiles");
     assert_eq!(screen.facts(), ["dividend_yield", "price_earnings"]);
 }
