@@ -2,6 +2,7 @@
 
 mod calendar;
 pub mod event;
+pub mod expression;
 mod issue;
 pub mod market;
 mod money;

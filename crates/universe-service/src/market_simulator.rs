@@ -16,6 +16,7 @@
 //! ```
 
 mod events;
+mod figures;
 mod naming;
 mod population;
 mod random;

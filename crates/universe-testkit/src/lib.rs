@@ -1,7 +1,11 @@
 //! What tests share: private servers, builders and the store conformance suite; never shipped.
 
+mod ambient;
+pub mod builders;
+pub mod conformance;
 mod servers;
 
+pub use ambient::ManualAmbient;
 pub use servers::{
     POSTGRES_VARIABLE, PostgresServer, REDIS_VARIABLE, RedisServer, ServerError, TestDatabase, servers_required,
     test_database, test_redis,

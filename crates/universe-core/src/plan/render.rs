@@ -10,7 +10,7 @@ const LINES_MAX: usize = 40;
 
 /// Renders what a plan would change, one universe after the other, each line with its reason.
 ///
-/// Long lists are cut after [`LINES_MAX`] lines unless `whole` is set.
+/// Long lists are cut unless `whole` is set.
 #[must_use]
 pub fn render_diff(plan: &Plan, whole: bool) -> String {
     let mut text = String::new();

@@ -1,0 +1,52 @@
+//! Why a run or a load could not be done.
+
+use std::path::PathBuf;
+
+use jiff::civil::Date;
+use universe_core::NotASession;
+use universe_feeds::FeedError;
+use universe_store::StoreError;
+
+/// Why a run came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncError {
+    /// The day asked for is none on which the exchange was open.
+    #[error(transparent)]
+    NotASession(#[from] NotASession),
+    /// There is nothing to synchronize.
+    #[error("there are no prices yet")]
+    NoPrices,
+    /// A newer session was synchronized already.
+    #[error("{session} cannot be synchronized, because {last} has been already: sessions follow one another")]
+    OutOfOrder {
+        /// The session asked for.
+        session: Date,
+        /// The newest one that was synchronized.
+        last: Date,
+    },
+    /// The state or the market could not be read.
+    #[error("could not observe the market")]
+    Observe(#[source] StoreError),
+    /// The plan could not be written; nothing of it was.
+    #[error("could not apply the plan; nothing was changed")]
+    Apply(#[source] StoreError),
+}
+
+/// Why a load came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file was refused as a whole.
+    #[error(transparent)]
+    Feed(#[from] FeedError),
+    /// What was read could not be written; nothing of it was.
+    #[error("could not store what {file} says; nothing of it was stored")]
+    Store {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: StoreError,
+    },
+    /// The universe of an imported list could not be brought up to date.
+    #[error("the list was stored, but its universe could not be brought up to date")]
+    Sync(#[from] SyncError),
+}

@@ -1,0 +1,190 @@
+//! Lookups: from what somebody asks for to the members of a universe, or of a combination of several.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use universe_core::expression::{Address, SetExpression, SetExpressionError};
+use universe_core::rule::RuleSet;
+use universe_core::{Symbol, UniverseId, UniverseType, nearest, session_on_or_before};
+use universe_store::{MemberRecord, Store, StoreError};
+
+/// A question about the members of a universe.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// The environment of `cache_entries`.
+    pub environment: &'a str,
+    /// The session that the answer is for; now when none is given.
+    pub as_of: Option<Date>,
+    /// What was known at this instant; everything when none is given.
+    pub known_at: Option<Timestamp>,
+}
+
+/// The members of what was asked for.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The universe; `None` for a combination.
+    pub id: Option<UniverseId>,
+    /// Its name, or the expression.
+    pub name: String,
+    /// The session that the answer is for.
+    pub as_of: Option<Date>,
+    /// The members.
+    pub members: Vec<MemberRecord>,
+    /// What a person should know about the answer.
+    pub remarks: Vec<String>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum LookupError {
+    /// The expression does not parse.
+    #[error("{0}")]
+    Expression(#[from] SetExpressionError),
+    /// No such universe.
+    #[error("there is no universe {asked}{hint}")]
+    Unknown {
+        /// What was asked for.
+        asked: String,
+        /// A suggestion, as it is appended to the sentence.
+        hint: String,
+    },
+    /// A key that both types have.
+    #[error("{0} is a stock_universe and an etf_universe; write stock_universe:{0} or etf_universe:{0}")]
+    Ambiguous(String),
+    /// The store could not answer.
+    #[error("could not look up {asked}")]
+    Store {
+        /// What was asked for.
+        asked: String,
+        /// Why.
+        source: StoreError,
+    },
+}
+
+/// Answers a question about a universe, an alias, or a set expression.
+///
+/// A day that is no session is answered for the session before it, and the answer says so.
+///
+/// # Errors
+/// When the text does not parse, names no universe, or the store fails.
+pub async fn look_up(
+    store: &dyn Store,
+    rules: &RuleSet,
+    asked: &str,
+    question: Question<'_>,
+) -> Result<Answer, LookupError> {
+    let expression = SetExpression::parse(asked)?;
+    let session = question.as_of.map(session_on_or_before);
+    let mut remarks = Vec::new();
+    if let (Some(asked_for), Some(session)) = (question.as_of, session)
+        && asked_for != session
+    {
+        remarks.push(format!("{asked_for} is not a session; this is as of {session}, the session before it"));
+    }
+    let question = Question { as_of: session, ..question };
+    let failed = |source| LookupError::Store { asked: asked.to_owned(), source };
+    let universes = store.universe_list(question.environment).await.map_err(failed)?;
+    let known: Vec<UniverseId> = universes.into_iter().map(|universe| universe.id).collect();
+    if let SetExpression::Universe(address) = &expression {
+        let id = resolve(address, &known, rules)?;
+        return one(store, id, question, remarks).await;
+    }
+    let members = combined(store, rules, &known, &expression, question, &mut remarks).await?;
+    Ok(Answer { id: None, name: asked.to_owned(), as_of: session, members: members.into_values().collect(), remarks })
+}
+
+/// Finds the universe that an address means, by its key, an older spelling, or the type and key.
+///
+/// # Errors
+/// When no universe has the address, or universes of both types do.
+pub fn resolve(address: &Address, known: &[UniverseId], rules: &RuleSet) -> Result<UniverseId, LookupError> {
+    let key = address.key.as_str();
+    let types = UniverseType::ALL.into_iter().filter(|of| address.universe_type.is_none_or(|asked| asked == *of));
+    let candidates: Vec<UniverseId> = types.map(|of| UniverseId::from_stored(of, key)).collect();
+    let exists = |id: &UniverseId| known.contains(id) || rules.rule_of(id).is_some();
+    let mut found: Vec<UniverseId> = candidates.iter().filter(|id| known.contains(id)).cloned().collect();
+    if found.is_empty() {
+        found = candidates.iter().filter(|id| exists(id)).cloned().collect();
+    }
+    if found.is_empty() {
+        found = candidates.iter().filter_map(|id| rules.alias_target(id)).cloned().collect();
+    }
+    match found.len() {
+        1 => Ok(found.remove(0)),
+        0 if address.universe_type.is_some() => Ok(candidates[0].clone()),
+        0 => Err(unknown(key, known, rules)),
+        _ => Err(LookupError::Ambiguous(key.to_owned())),
+    }
+}
+
+async fn one(
+    store: &dyn Store,
+    id: UniverseId,
+    question: Question<'_>,
+    mut remarks: Vec<String>,
+) -> Result<Answer, LookupError> {
+    let failed = |source| LookupError::Store { asked: id.to_string(), source };
+    let found = store.member_list(question.environment, &id, question.as_of, question.known_at).await.map_err(failed)?;
+    let Some(found) = found else {
+        let known = store.universe_list(question.environment).await.map_err(failed)?;
+        let known: Vec<UniverseId> = known.into_iter().map(|universe| universe.id).collect();
+        return Err(LookupError::Unknown { asked: id.to_string(), hint: hint(id.key(), known.iter()) });
+    };
+    if let (Some(as_of), Some(since)) = (found.as_of, found.known_since)
+        && as_of < since
+    {
+        remarks.push(format!("nothing is known of {id} before {since}, so this is no answer for {as_of}"));
+    }
+    Ok(Answer { name: found.universe.name, id: Some(id), as_of: found.as_of, members: found.members, remarks })
+}
+
+/// Members by symbol. The recursion is as deep as the expression, which its parser limits.
+fn combined<'f>(
+    store: &'f dyn Store,
+    rules: &'f RuleSet,
+    known: &'f [UniverseId],
+    expression: &'f SetExpression,
+    question: Question<'f>,
+    remarks: &'f mut Vec<String>,
+) -> std::pin::Pin<Box<dyn Future<Output = Result<BTreeMap<Symbol, MemberRecord>, LookupError>> + Send + 'f>> {
+    Box::pin(async move {
+        let (left, right) = match expression {
+            SetExpression::Universe(address) => {
+                let answer = one(store, resolve(address, known, rules)?, question, Vec::new()).await?;
+                remarks.extend(answer.remarks);
+                // A rank within one universe means nothing in a combination.
+                let members = answer.members.into_iter().map(|m| (m.symbol.clone(), MemberRecord { rank: None, ..m }));
+                return Ok(members.collect());
+            }
+            SetExpression::Union(left, right)
+            | SetExpression::Intersection(left, right)
+            | SetExpression::Difference(left, right) => (left, right),
+        };
+        let mut members = combined(store, rules, known, left, question, remarks).await?;
+        let others = combined(store, rules, known, right, question, remarks).await?;
+        match expression {
+            SetExpression::Universe(_) => {}
+            SetExpression::Union(..) => {
+                for (symbol, member) in others {
+                    members.entry(symbol).or_insert(member);
+                }
+            }
+            SetExpression::Intersection(..) => members.retain(|symbol, _| others.contains_key(symbol)),
+            SetExpression::Difference(..) => members.retain(|symbol, _| !others.contains_key(symbol)),
+        }
+        Ok(members)
+    })
+}
+
+fn unknown(key: &str, known: &[UniverseId], rules: &RuleSet) -> LookupError {
+    let candidates = known.iter().chain(rules.addresses()).chain(rules.aliases().keys());
+    LookupError::Unknown { asked: key.to_owned(), hint: hint(key, candidates) }
+}
+
+fn hint<'a>(key: &str, candidates: impl Iterator<Item = &'a UniverseId>) -> String {
+    nearest(key, candidates.map(UniverseId::key)).map_or_else(
+        || "; `universe list` shows them all".to_owned(),
+        |near| format!("; did you mean {near:?}?"),
+    )
+}

@@ -1,0 +1,69 @@
+//! Commands: what can be asked, and how answers leave the program.
+//!
+//! Data goes to standard output, words to standard error, and the exit code tells scripts what happened.
+
+mod arguments;
+mod config_command;
+mod db;
+mod demo;
+mod failure;
+mod load;
+mod logging;
+mod output;
+mod read;
+mod rules;
+mod session;
+mod sync;
+
+use std::process::ExitCode;
+
+use clap::CommandFactory as _;
+
+pub(crate) use arguments::Arguments;
+use arguments::Command;
+
+/// Everything was done.
+pub(crate) const EXIT_DONE: u8 = 0;
+/// Something went wrong, and nothing was half done.
+pub(crate) const EXIT_FAILED: u8 = 1;
+/// The command was given wrongly.
+pub(crate) const EXIT_USAGE: u8 = 2;
+/// A check found something, or a change waits for approval.
+pub(crate) const EXIT_HELD: u8 = 3;
+
+/// Runs one command and returns the exit code of the process.
+pub(crate) async fn run(arguments: Arguments) -> ExitCode {
+    match dispatch(arguments).await {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            output::words(&failure::shown(&error));
+            ExitCode::from(failure::exit_code(&error))
+        }
+    }
+}
+
+async fn dispatch(arguments: Arguments) -> anyhow::Result<u8> {
+    let Arguments { global, command } = arguments;
+    if let Command::Completions { shell } = command {
+        clap_complete::generate(shell, &mut Arguments::command(), "universe", &mut std::io::stdout());
+        return Ok(EXIT_DONE);
+    }
+    if let Command::Config(command) = &command {
+        return config_command::run(&global, command);
+    }
+    let config = global.config()?;
+    logging::start(&config, &global)?;
+    match command {
+        Command::Demo(command) => demo::run(&global, &config, &command).await,
+        Command::Load(command) => load::run(&global, &config, command).await,
+        Command::Sync(command) => sync::run(&global, &config, &command).await,
+        Command::List => read::list(&global, &config).await,
+        Command::Show(command) => read::show(&global, &config, &command).await,
+        Command::Diff(command) => read::diff(&global, &config, &command).await,
+        Command::Runs(command) => read::runs(&global, &config, &command).await,
+        Command::Validate => read::validate(&global, &config).await,
+        Command::Rules(command) => rules::run(&global, &config, &command).await,
+        Command::Db(command) => db::run(&global, &config, &command).await,
+        Command::Config(_) | Command::Completions { .. } => unreachable!("answered above"),
+    }
+}

@@ -1,0 +1,286 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use universe_core::plan::Mode;
+
+use crate::config::{Config, ConfigError};
+
+/// Universe membership: which stocks and ETFs belong to which universe, as of any day, and why
+#[derive(Parser)]
+#[command(name = "universe", version, arg_required_else_help = true, after_help = "\
+Examples:
+  universe demo                                   try it on a made-up market
+  universe load screener nasdaq_2024-01-02.csv    load a day of listings
+  universe sync                                   bring every universe up to date
+  universe show top_10                            see one
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 held for approval or findings")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Args)]
+pub(crate) struct Global {
+    /// Database: postgresql://user:password@host/name or sqlite:PATH
+    #[arg(long, global = true, value_name = "URI")]
+    pub(crate) database: Option<String>,
+    /// Configuration file instead of universe.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// How data is printed
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "table")]
+    pub(crate) format: Format,
+    /// Print no words beside the data
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// Say more; twice, log everything
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// How data is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+    /// For spreadsheets
+    Csv,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Run a month of a made-up market and show what came of it
+    #[command(after_help = "\
+Examples:
+  universe demo
+  universe demo --sessions 63 --listings 2000 --seed 7
+  universe demo --database postgresql://localhost/try_it")]
+    Demo(Demo),
+    /// Load market data or lists of members
+    #[command(subcommand)]
+    Load(Load),
+    /// Bring every universe up to date with one session
+    #[command(after_help = "\
+Examples:
+  universe sync                          the newest session with prices
+  universe sync --session 2024-01-02
+  universe sync --dry-run --verbose      every change and its reason; writes nothing
+  universe sync --force                  release changes that would be held
+  universe sync --format json            for programs")]
+    Sync(Sync),
+    /// List all universes
+    List,
+    /// Show the members of a universe or of a combination of universes
+    #[command(after_help = "\
+Examples:
+  universe show top_500
+  universe show stock_universe:top_500 --as-of 2024-01-02
+  universe show 'top_500 & sector_technology'
+  universe show 'mega_cap - theme_growth' --format csv")]
+    Show(Show),
+    /// Compare the members of a universe between two days
+    #[command(after_help = "Example:\n  universe diff top_500 2024-01-02 2024-01-31")]
+    Diff(Diff),
+    /// List the latest runs
+    #[command(after_help = "Example:\n  universe runs --limit 5 --format json")]
+    Runs(Runs),
+    /// Compare what is stored with itself; exit code 3 when something contradicts
+    Validate,
+    /// Check and show rules
+    #[command(subcommand)]
+    Rules(Rules),
+    /// Set up the database and see how it stands
+    #[command(subcommand)]
+    Db(Db),
+    /// Show the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print the completions of a shell
+    #[command(after_help = "Example:\n  universe completions bash > ~/.local/share/bash-completion/completions/universe")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct Demo {
+    /// What the made-up market grows from; the same seed gives the same market
+    #[arg(long, default_value_t = 42)]
+    pub(crate) seed: u64,
+    /// How many listings it starts with
+    #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(200..=1_000_000))]
+    pub(crate) listings: u32,
+    /// How many sessions are run
+    #[arg(long, default_value_t = 22, value_parser = clap::value_parser!(u32).range(2..=2_000))]
+    pub(crate) sessions: u32,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Load {
+    /// Load NASDAQ screener files (CSV or JSON, also gzipped): every listing of one session
+    #[command(after_help = "\
+Examples:
+  universe load screener nasdaq_screener_2024-01-02.csv
+  universe load screener download.csv --as-of 2024-01-02
+  universe load screener us-daily-raw/*.csv.gz")]
+    Screener {
+        /// The files; the session comes from a date in the name
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// The session, where the name does not say
+        #[arg(long, value_name = "DATE")]
+        as_of: Option<Date>,
+    },
+    /// Load daily snapshots from Parquet files
+    #[command(after_help = "\
+Examples:
+  universe load snapshots us-daily-2022q1.parquet
+  universe load snapshots us-daily/*.parquet --from 2022-03-01 --to 2022-03-31
+  universe load snapshots us-daily-2022q1.parquet --as-of 2022-03-01")]
+    Snapshots {
+        /// The files
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// One session only
+        #[arg(long, value_name = "DATE", conflicts_with_all = ["from", "to"])]
+        as_of: Option<Date>,
+        /// The first day
+        #[arg(long, value_name = "DATE")]
+        from: Option<Date>,
+        /// The last day
+        #[arg(long, value_name = "DATE")]
+        to: Option<Date>,
+    },
+    /// Load reference data (CSV or Parquet); further number columns become fields for rules
+    #[command(after_help = "Example:\n  universe load symbols dividends.csv --as-of 2024-01-02")]
+    Symbols {
+        /// The file
+        file: PathBuf,
+        /// The day that the figures are of, instead of today
+        #[arg(long, value_name = "DATE")]
+        as_of: Option<Date>,
+    },
+    /// Load daily prices (CSV or Parquet with symbol, date, close and, if known, open, high, low, volume)
+    #[command(after_help = "Example:\n  universe load prices ohlcv_2024.parquet")]
+    Prices {
+        /// The file
+        file: PathBuf,
+    },
+    /// Load the members of one universe (CSV, JSON, or a symbol a line)
+    #[command(after_help = "Example:\n  universe load universe sp500.csv --universe index_sp500")]
+    Universe {
+        /// The file
+        file: PathBuf,
+        /// The universe: its key, or type:key
+        #[arg(long, value_name = "UNIVERSE")]
+        universe: String,
+        /// The session from which the list holds, instead of the newest
+        #[arg(long, value_name = "DATE")]
+        as_of: Option<Date>,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct Sync {
+    /// The session, instead of the newest one with prices
+    #[arg(long, value_name = "DATE")]
+    pub(crate) session: Option<Date>,
+    /// The part of the work
+    #[arg(long, default_value = "full", value_parser = mode)]
+    pub(crate) mode: Mode,
+    /// Show what would change, and why, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Keep universes that no rule and no import defines
+    #[arg(long, alias = "no-delete")]
+    pub(crate) preserve: bool,
+    /// Make changes that would be held for approval
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Show {
+    /// The universe (key, type:key) or expression (a + b, a & b, a - b)
+    pub(crate) universe: String,
+    /// The session that the answer is for
+    #[arg(long, value_name = "DATE")]
+    pub(crate) as_of: Option<Date>,
+    /// What was known at this instant (2024-01-03T12:00:00Z)
+    #[arg(long, value_name = "INSTANT")]
+    pub(crate) known_at: Option<Timestamp>,
+}
+
+#[derive(Args)]
+pub(crate) struct Diff {
+    /// The universe or expression
+    pub(crate) universe: String,
+    /// The first day
+    pub(crate) from: Date,
+    /// The last day
+    pub(crate) to: Date,
+}
+
+#[derive(Args)]
+pub(crate) struct Runs {
+    /// How many
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) limit: u32,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Rules {
+    /// Check the rules in force, or the given files alone
+    #[command(after_help = "Examples:\n  universe rules check\n  universe rules check my-rules/theme_ai.toml")]
+    Check {
+        /// Rule files instead of the ones in force
+        files: Vec<PathBuf>,
+    },
+    /// Show the rules in force, or the text of one
+    #[command(after_help = "Examples:\n  universe rules show\n  universe rules show bands")]
+    Show {
+        /// The name of a rule, or the key of a universe
+        name: Option<String>,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Db {
+    /// Apply the migrations that are missing
+    Migrate,
+    /// Show which migrations are applied
+    Status,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Show every setting, its value and where it was set
+    Show,
+    /// Print a universe.toml with every setting, its default and its meaning
+    Sample,
+}
+
+impl Global {
+    /// Puts the configuration together.
+    pub(crate) fn config(&self) -> Result<Config, ConfigError> {
+        let flags: Vec<_> = self.database.iter().map(|uri| ("database.uri", uri.clone())).collect();
+        let environment = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        Config::load(self.config.as_deref(), environment, &flags)
+    }
+}
+
+fn mode(text: &str) -> Result<Mode, String> {
+    Mode::from_spelling(text).ok_or_else(|| "the modes are full, market_cap, themes and ipos".to_owned())
+}

@@ -1,0 +1,189 @@
+//! Commands that only read: `list`, `show`, `diff`, `runs`, `validate`.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+use universe_core::Symbol;
+use universe_service::{Answer, Question, look_up};
+
+use super::arguments::{Diff, Global, Runs, Show};
+use super::output::{self, Rows};
+use super::{EXIT_DONE, EXIT_HELD, session};
+use crate::config::Config;
+
+pub(crate) async fn list(global: &Global, config: &Config) -> anyhow::Result<u8> {
+    let store = session::open_store(global, config).await?;
+    let universes = store.universe_list(session::environment(config)).await?;
+    let data: Vec<_> = universes
+        .iter()
+        .map(|universe| {
+            json!({
+                "type": universe.id.universe_type,
+                "key": universe.id.key(),
+                "name": universe.name,
+                "category": universe.category,
+                "count": universe.count,
+                "last_updated": universe.last_updated,
+            })
+        })
+        .collect();
+    output::print(global, &data, || Rows {
+        columns: vec!["type", "key", "name", "category", "count", "last_updated"],
+        rows: universes
+            .iter()
+            .map(|universe| {
+                vec![
+                    universe.id.universe_type.to_string(),
+                    universe.id.key().to_owned(),
+                    universe.name.clone(),
+                    universe.category.clone().unwrap_or_default(),
+                    universe.count.to_string(),
+                    universe.last_updated.map(|at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()).unwrap_or_default(),
+                ]
+            })
+            .collect(),
+    })?;
+    Ok(EXIT_DONE)
+}
+
+pub(crate) async fn show(global: &Global, config: &Config, command: &Show) -> anyhow::Result<u8> {
+    let store = session::open_store(global, config).await?;
+    let rules = session::rules(&*store, config).await?;
+    let question = Question {
+        environment: session::environment(config),
+        as_of: command.as_of,
+        known_at: command.known_at,
+    };
+    let answer = look_up(&*store, &rules, &command.universe, question).await?;
+    say_remarks(global, &answer);
+    let symbols: Vec<&Symbol> = answer.members.iter().map(|member| &member.symbol).collect();
+    let data = json!({
+        "type": answer.id.as_ref().map(|id| id.universe_type),
+        "key": answer.id.as_ref().map_or(answer.name.as_str(), |id| id.key()),
+        "name": answer.name,
+        "as_of": answer.as_of,
+        "count": answer.members.len(),
+        "symbols": symbols,
+        "members": answer.members,
+        "remarks": answer.remarks,
+    });
+    output::print(global, &data, || Rows {
+        columns: vec!["symbol", "company_name", "rank", "market_cap", "sector", "since"],
+        rows: answer
+            .members
+            .iter()
+            .map(|member| {
+                let cap = member.market_cap.map(|cap| match global.format {
+                    super::arguments::Format::Table => cap.to_string(),
+                    super::arguments::Format::Csv | super::arguments::Format::Json => cap.0.to_string(),
+                });
+                vec![
+                    member.symbol.to_string(),
+                    member.company_name.clone().unwrap_or_default(),
+                    member.rank.map(|rank| rank.to_string()).unwrap_or_default(),
+                    cap.unwrap_or_default(),
+                    member.sector.clone().unwrap_or_default(),
+                    member.since.map(|since| since.to_string()).unwrap_or_default(),
+                ]
+            })
+            .collect(),
+    })?;
+    Ok(EXIT_DONE)
+}
+
+pub(crate) async fn diff(global: &Global, config: &Config, command: &Diff) -> anyhow::Result<u8> {
+    anyhow::ensure!(command.from <= command.to, "{} is after {}: give the earlier day first", command.from, command.to);
+    let store = session::open_store(global, config).await?;
+    let rules = session::rules(&*store, config).await?;
+    let environment = session::environment(config);
+    let mut sides = Vec::with_capacity(2);
+    for day in [command.from, command.to] {
+        let question = Question { environment, as_of: Some(day), known_at: None };
+        let answer = look_up(&*store, &rules, &command.universe, question).await?;
+        say_remarks(global, &answer);
+        sides.push(answer.members.into_iter().map(|member| member.symbol).collect::<BTreeSet<Symbol>>());
+    }
+    let added: Vec<&Symbol> = sides[1].difference(&sides[0]).collect();
+    let removed: Vec<&Symbol> = sides[0].difference(&sides[1]).collect();
+    let data = json!({
+        "universe": command.universe,
+        "from": command.from,
+        "to": command.to,
+        "added": added,
+        "removed": removed,
+    });
+    output::print(global, &data, || {
+        let row = |what: &str, symbol: &&Symbol| vec![what.to_owned(), symbol.to_string()];
+        let rows = added.iter().map(|s| row("added", s)).chain(removed.iter().map(|s| row("removed", s)));
+        Rows { columns: vec!["change", "symbol"], rows: rows.collect() }
+    })?;
+    Ok(EXIT_DONE)
+}
+
+pub(crate) async fn runs(global: &Global, config: &Config, command: &Runs) -> anyhow::Result<u8> {
+    let store = session::open_store(global, config).await?;
+    let runs = store.run_list(session::environment(config), command.limit, 0).await?;
+    output::print(global, &runs, || Rows {
+        columns: vec!["run_id", "session", "mode", "status", "changes", "universes", "triggered_by", "started_at", "seconds"],
+        rows: runs
+            .iter()
+            .map(|run| {
+                let seconds = run.finished_at.map(|end| end.duration_since(run.started_at).as_secs_f64());
+                vec![
+                    run.run_id.to_string(),
+                    run.session.to_string(),
+                    run.mode.as_str().to_owned(),
+                    run.status.clone(),
+                    run.total_changes.to_string(),
+                    run.universes_updated.len().to_string(),
+                    run.triggered_by.clone(),
+                    run.started_at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
+                    seconds.map(|seconds| format!("{seconds:.3}")).unwrap_or_default(),
+                ]
+            })
+            .collect(),
+    })?;
+    Ok(EXIT_DONE)
+}
+
+pub(crate) async fn validate(global: &Global, config: &Config) -> anyhow::Result<u8> {
+    let store = session::open_store(global, config).await?;
+    let environment = session::environment(config);
+    let checked = store.universe_list(environment).await?.len();
+    let found = store.inconsistency_list(environment).await?;
+    let findings: Vec<_> = found
+        .iter()
+        .map(|finding| {
+            json!({
+                "severity": "error",
+                "check": finding.check,
+                "universe": finding.universe,
+                "symbol": finding.symbol,
+                "detail": finding.detail,
+            })
+        })
+        .collect();
+    output::print(global, &json!({"checked": checked, "findings": findings}), || Rows {
+        columns: vec!["severity", "check", "universe", "symbol", "detail"],
+        rows: found
+            .iter()
+            .map(|finding| {
+                vec![
+                    "error".to_owned(),
+                    finding.check.to_owned(),
+                    finding.universe.as_ref().map(ToString::to_string).unwrap_or_default(),
+                    finding.symbol.as_ref().map(ToString::to_string).unwrap_or_default(),
+                    finding.detail.clone(),
+                ]
+            })
+            .collect(),
+    })?;
+    output::remark(global, &format!("{checked} universes checked, {} findings", found.len()));
+    Ok(if found.is_empty() { EXIT_DONE } else { EXIT_HELD })
+}
+
+fn say_remarks(global: &Global, answer: &Answer) {
+    for remark in &answer.remarks {
+        output::remark(global, &format!("note: {remark}"));
+    }
+}

@@ -1,0 +1,77 @@
+//! What most commands need: the store and the rules that the configuration names.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use universe_core::planner::{Holds, Request, Undefined};
+use universe_core::plan::Mode;
+use universe_core::rule::{RuleFile, RuleSet};
+use universe_service::{Ambient as _, SyncRequest, Writing};
+use universe_store::{Backend, DatabaseUri, Store, open};
+
+use super::arguments::Global;
+use super::output;
+use crate::clock::Surroundings;
+use crate::config::Config;
+
+/// The most rule files that a directory may have; more is another directory than was meant.
+const RULE_FILES_MAX: usize = 1_000;
+
+/// Opens the database that the configuration names; the embedded one is set up when it is new.
+pub(crate) async fn open_store(global: &Global, config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+    let uri: DatabaseUri = config.get("database.uri").unwrap_or_default().parse()?;
+    let store = open(&uri).await.with_context(|| format!("cannot open {uri}"))?;
+    if store.backend() == Backend::Sqlite {
+        let applied = store.migrate(Surroundings.now()).await?;
+        if applied.len() == store.migration_list().await?.len() {
+            output::remark(global, &format!("created {uri}"));
+        }
+    }
+    Ok(store)
+}
+
+/// Returns the environment of `cache_entries`.
+pub(crate) fn environment(config: &Config) -> &str {
+    config.get("database.environment").unwrap_or("DEFAULT")
+}
+
+/// Reads the rules in force: the shipped ones and those of the configured directory.
+pub(crate) async fn rules(store: &dyn Store, config: &Config) -> anyhow::Result<RuleSet> {
+    let own = own_rule_files(config)?;
+    let facts = store.fact_list().await?;
+    Ok(RuleSet::load(config.get("rules.profile").unwrap_or("classic"), &own, &facts)?)
+}
+
+/// Reads the files of the configured rule directory; none when there is no such setting.
+pub(crate) fn own_rule_files(config: &Config) -> anyhow::Result<Vec<RuleFile>> {
+    let Some(directory) = config.get("rules.directory") else { return Ok(Vec::new()) };
+    let cannot = || format!("cannot read the rules directory {directory}");
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(directory).with_context(cannot)? {
+        let path = entry.with_context(cannot)?.path();
+        if path.extension().is_some_and(|ending| ending == "toml") {
+            files.push(rule_file(&path)?);
+        }
+        anyhow::ensure!(files.len() <= RULE_FILES_MAX, "{directory} has more than {RULE_FILES_MAX} rule files");
+    }
+    Ok(files)
+}
+
+/// Reads one rule file.
+pub(crate) fn rule_file(path: &Path) -> anyhow::Result<RuleFile> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the rule file {}", path.display()))?;
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    Ok(RuleFile { name, text })
+}
+
+/// A whole run of the newest session, as the command line asks for it.
+pub(crate) fn sync_request(config: &Config) -> SyncRequest {
+    SyncRequest {
+        environment: environment(config).to_owned(),
+        session: None,
+        request: Request { mode: Mode::Full, undefined: Undefined::Retire, holds: Holds::Wait },
+        triggered_by: "cli".to_owned(),
+        writing: Writing::Apply,
+    }
+}
