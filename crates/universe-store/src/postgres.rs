@@ -1,0 +1,283 @@
+//! The store on a PostgreSQL server, 14 or later.
+//!
+//! Connections are not encrypted: the server is on the same machine, on a trusted network, or behind a
+//! tunnel. An address that insists on encryption is refused instead of being served without.
+//! What is written survives a crash as the server is configured to let it (`synchronous_commit`).
+
+mod apply;
+mod columns;
+mod connect;
+mod failure;
+mod history;
+mod load;
+mod lookup;
+mod migrate;
+mod numeric;
+mod observe;
+mod state;
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use async_trait::async_trait;
+use deadpool_postgres::{Object, Pool};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use universe_core::event::Event;
+use universe_core::market::MarketSession;
+use universe_core::plan::Plan;
+use universe_core::state::{ImportedList, State};
+use universe_core::{Bar, ListingRecord, Observation, Snapshot, Symbol, UniverseId};
+
+use crate::store::Store;
+use crate::{
+    AuditEntry, Backend, Inconsistency, LoadRecord, Loaded, MembersAsOf, MembershipRecord, MigrationState, Needs,
+    OutboxEntry, RunRecord, SnapshotRecord, StoreError, UniverseRecord,
+};
+
+use columns::Columns;
+use failure::{ATTEMPTS_MAX, Failure};
+
+/// A store on a PostgreSQL server.
+pub struct PostgresStore {
+    pool: Pool,
+    /// Made from the catalogue when first needed, and anew after a migration.
+    sql: RwLock<Option<Arc<Sql>>>,
+}
+
+/// The statements that depend on how this database names its columns.
+struct Sql {
+    listings: String,
+    describe: String,
+    names: String,
+    entries: String,
+    delist: String,
+    listing_merge: String,
+    snapshot_merge: String,
+    older_snapshot_merge: String,
+    closes: String,
+    bars: String,
+}
+
+impl Sql {
+    fn new(columns: &Columns) -> Self {
+        Self {
+            listings: observe::listings_sql(columns),
+            describe: lookup::describe_sql(columns),
+            names: lookup::names_sql(columns),
+            entries: apply::entries_sql(columns.entry_key_is_unique),
+            delist: apply::delist_sql(columns.is_active),
+            listing_merge: load::merge_sql(columns, load::MergeRule::Given),
+            snapshot_merge: load::merge_sql(columns, load::MergeRule::Snapshot),
+            older_snapshot_merge: load::merge_sql(columns, load::MergeRule::OlderSnapshot),
+            closes: load::closes_sql(columns),
+            bars: load::bars_sql(columns),
+        }
+    }
+}
+
+/// Runs a transaction, and again as long as other transactions are in its way.
+macro_rules! retrying {
+    ($transaction:expr) => {{
+        let mut attempt = 1;
+        loop {
+            match $transaction.await {
+                Err(Failure::Contention(reason)) if attempt < ATTEMPTS_MAX => {
+                    tracing::warn!(attempt, reason, "transaction tried again");
+                    attempt += 1;
+                }
+                result => break result.map_err(StoreError::from),
+            }
+        }
+    }};
+}
+
+impl PostgresStore {
+    /// Connects to a database, given as `postgresql://user:password@host:port/database`.
+    ///
+    /// # Errors
+    /// When the address cannot be read or asks for encryption, the server cannot be reached, is older than
+    /// PostgreSQL 14, does not let the user in, or has no such database. No message contains the password.
+    pub async fn connect(uri: &str) -> Result<Self, StoreError> {
+        Ok(Self { pool: connect::connect(uri).await?, sql: RwLock::new(None) })
+    }
+
+    async fn client(&self) -> Result<Object, Failure> {
+        Ok(self.pool.get().await?)
+    }
+
+    /// Returns a connection and the statements for this database.
+    async fn ready(&self) -> Result<(Object, Arc<Sql>), Failure> {
+        let client = self.client().await?;
+        let known = self.sql.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(sql) = known {
+            return Ok((client, sql));
+        }
+        let sql = Arc::new(Sql::new(&Columns::read(&client).await?));
+        *self.sql.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&sql));
+        Ok((client, sql))
+    }
+}
+
+impl fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresStore").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    fn backend(&self) -> Backend {
+        Backend::Postgres
+    }
+
+    async fn migration_list(&self) -> Result<Vec<MigrationState>, StoreError> {
+        Ok(migrate::migration_list(&self.client().await?).await?)
+    }
+
+    async fn migrate(&self, now: Timestamp) -> Result<Vec<String>, StoreError> {
+        let mut client = self.client().await?;
+        let applied = retrying!(migrate::migrate(&mut client, now))?;
+        *self.sql.write().unwrap_or_else(PoisonError::into_inner) = None;
+        Ok(applied)
+    }
+
+    async fn observation_read(&self, session: Date, needs: &Needs) -> Result<Observation, StoreError> {
+        let (client, sql) = self.ready().await?;
+        Ok(observe::observation_read(&client, &sql.listings, session, needs).await?)
+    }
+
+    async fn state_read(&self, environment: &str, session: Date) -> Result<State, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(state::state_read(&client, environment, session).await?)
+    }
+
+    async fn session_latest(&self, limit: Date) -> Result<Option<Date>, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(observe::session_latest(&client, limit).await?)
+    }
+
+    async fn fact_list(&self) -> Result<Vec<String>, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(observe::fact_list(&client).await?)
+    }
+
+    async fn company_name_list(&self, symbols: &[Symbol]) -> Result<Vec<Option<String>>, StoreError> {
+        let (client, sql) = self.ready().await?;
+        Ok(lookup::company_name_list(&client, &sql, symbols).await?)
+    }
+
+    async fn run_apply(&self, plan: &Plan, run: &RunRecord, events: &[Event]) -> Result<(), StoreError> {
+        let (mut client, sql) = self.ready().await?;
+        retrying!(apply::run_apply(&mut client, &sql, plan, run, events))
+    }
+
+    async fn run_failed(&self, run: &RunRecord, events: &[Event]) -> Result<(), StoreError> {
+        let (mut client, _) = self.ready().await?;
+        retrying!(apply::run_failed(&mut client, run, events))
+    }
+
+    async fn run_list(&self, environment: &str, limit: u32, offset: u32) -> Result<Vec<RunRecord>, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(history::run_list(&client, environment, limit, offset).await?)
+    }
+
+    async fn snapshot_load(
+        &self,
+        snapshot: &Snapshot,
+        load: &LoadRecord,
+        now: Timestamp,
+    ) -> Result<Loaded, StoreError> {
+        let (mut client, sql) = self.ready().await?;
+        retrying!(load::snapshot_load(&mut client, &sql, snapshot, load, now))
+    }
+
+    async fn listing_load(
+        &self,
+        listings: &[ListingRecord],
+        as_of: Date,
+        load: &LoadRecord,
+        now: Timestamp,
+    ) -> Result<Loaded, StoreError> {
+        let (mut client, sql) = self.ready().await?;
+        retrying!(load::listing_load(&mut client, &sql, listings, as_of, load, now))
+    }
+
+    async fn bar_load(&self, bars: &[Bar], load: &LoadRecord, now: Timestamp) -> Result<Loaded, StoreError> {
+        let (mut client, sql) = self.ready().await?;
+        retrying!(load::bar_load(&mut client, &sql, bars, load, now))
+    }
+
+    async fn import_put(
+        &self,
+        environment: &str,
+        id: &UniverseId,
+        list: &ImportedList,
+        load: &LoadRecord,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (mut client, _) = self.ready().await?;
+        retrying!(load::import_put(&mut client, environment, id, list, load, now))
+    }
+
+    async fn snapshot_list(&self) -> Result<Vec<SnapshotRecord>, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(history::snapshot_list(&client).await?)
+    }
+
+    async fn session_returns(&self, session: Date) -> Result<Vec<f64>, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(observe::session_returns(&client, session).await?)
+    }
+
+    async fn market_session_list(&self, session: Date) -> Result<Vec<MarketSession>, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(state::market_session_list(&client, session).await?)
+    }
+
+    async fn market_session_put(&self, figures: &[MarketSession]) -> Result<(), StoreError> {
+        let (mut client, _) = self.ready().await?;
+        retrying!(apply::market_session_put(&mut client, figures))
+    }
+
+    async fn universe_list(&self, environment: &str) -> Result<Vec<UniverseRecord>, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(lookup::universe_list(&client, environment).await?)
+    }
+
+    async fn member_list(
+        &self,
+        environment: &str,
+        id: &UniverseId,
+        as_of: Option<Date>,
+        known_at: Option<Timestamp>,
+    ) -> Result<Option<MembersAsOf>, StoreError> {
+        let (client, sql) = self.ready().await?;
+        Ok(lookup::member_list(&client, &sql, environment, id, as_of, known_at).await?)
+    }
+
+    async fn membership_list(
+        &self,
+        environment: &str,
+        universe: Option<&UniverseId>,
+        symbol: Option<&Symbol>,
+    ) -> Result<Vec<MembershipRecord>, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(lookup::membership_list(&client, environment, universe, symbol).await?)
+    }
+
+    async fn audit_list(&self, environment: &str, after: i64, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(history::audit_list(&client, environment, after, limit).await?)
+    }
+
+    async fn outbox_list(&self, environment: &str, after: i64, limit: u32) -> Result<Vec<OutboxEntry>, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(history::outbox_list(&client, environment, after, limit).await?)
+    }
+
+    async fn inconsistency_list(&self, environment: &str) -> Result<Vec<Inconsistency>, StoreError> {
+        let (mut client, _) = self.ready().await?;
+        retrying!(history::inconsistency_list(&mut client, environment))
+    }
+}

@@ -1,0 +1,336 @@
+//! Writes a run: everything that it changes, numbered without gaps, in one transaction.
+
+mod entries;
+mod records;
+
+use std::collections::BTreeMap;
+
+use deadpool_postgres::{Object, Transaction};
+use jiff::Timestamp;
+use serde_json::Value;
+use universe_core::UniverseId;
+use universe_core::event::Event;
+use universe_core::market::MarketSession;
+use universe_core::plan::{Action, Plan};
+
+use super::Sql;
+use super::failure::Failure;
+use super::state::universe_id;
+use crate::write_set::{AuditRow, audit_rows, delisted_rows, keep_replaced, membership_end, opens, retired, written};
+use crate::{RunRecord, StoreError};
+
+pub(super) use entries::entries_sql;
+use records::{append_audit, append_events};
+
+const HEAD_CREATE: &str = "insert into universe.head (environment) values ($1) on conflict (environment) do nothing";
+
+const HEAD_LOCK: &str = "\
+select version, run_number, audit_number, event_number
+from universe.head
+where environment = $1
+for update";
+
+const HEAD_MOVE: &str = "\
+update universe.head
+set version = $2, run_number = $2, session = $3, run_id = $4, held = $5, audit_number = $6, event_number = $7
+where environment = $1";
+
+const HEAD_COUNT: &str = "\
+update universe.head
+set run_number = $2, event_number = $3
+where environment = $1";
+
+/// Which universes have a row, and what other programs' entries say that stand in the place of those without.
+const UNIVERSES_FOUND: &str = "\
+select w.type, w.key, u.universe_id, u.is_retired, e.value::text
+from unnest($2::text[], $3::text[]) w (type, key)
+left join universe.universe u on u.environment = $1 and u.type = w.type and u.key = w.key
+left join public.cache_entries e
+  on e.environment = $1 and e.type = w.type and e.key = w.key and coalesce(u.is_retired, true)
+  and e.universe_metadata::jsonb ->> 'mirror_of' is null";
+
+/// A run for an earlier session than the one that opened a membership leaves nothing of its interval.
+const CLOSE: &str = "\
+update universe.membership m
+set valid_to = greatest(m.valid_from, $1), closed_run = $2, closed_reason = v.reason, closed_cap = v.cap, closed_rank = v.rank
+from unnest($3::integer[], $4::text[], $5::text[], $6::bigint[], $7::integer[])
+  v (universe_id, symbol, reason, cap, rank)
+where m.universe_id = v.universe_id and m.symbol = v.symbol and m.valid_to is null";
+
+const OPEN: &str = "\
+insert into universe.membership
+  (universe_id, symbol, valid_from, opened_run, opened_reason, opened_cap, opened_rank)
+select v.universe_id, v.symbol, $1, $2, v.reason, v.cap, v.rank
+from unnest($3::integer[], $4::text[], $5::text[], $6::bigint[], $7::integer[])
+  v (universe_id, symbol, reason, cap, rank)";
+
+const CAPS: &str = "\
+update public.symbols s
+set market_cap = v.cap, last_updated = $1::timestamptz
+from unnest($2::text[], $3::bigint[]) v (symbol, cap)
+where s.symbol = v.symbol";
+
+/// Returns the statement that shows listings as delisted.
+pub(super) fn delist_sql(is_active: &str) -> String {
+    format!(
+        "update public.symbols s
+set {is_active} = false, delisted_date = v.delisted_date, last_updated = $1::timestamptz
+from unnest($2::text[], $3::date[]) v (symbol, delisted_date)
+where s.symbol = v.symbol"
+    )
+}
+
+/// The numbers of an environment, under the lock of its head.
+struct Head {
+    version: i64,
+    run_number: i64,
+    audit_number: i64,
+    event_number: i64,
+}
+
+/// What stands where the plan is going to write.
+struct Found {
+    /// The rows of universes, retired ones too.
+    ids: BTreeMap<UniverseId, i32>,
+    /// Those of them that are not retired.
+    live: Vec<UniverseId>,
+    /// What other programs' entries say.
+    replaced: BTreeMap<UniverseId, Value>,
+}
+
+/// Ends of memberships, in columns.
+#[derive(Default)]
+struct Ends<'a> {
+    universe_id: Vec<i32>,
+    symbol: Vec<&'a str>,
+    reason: Vec<&'static str>,
+    cap: Vec<Option<i64>>,
+    rank: Vec<Option<i32>>,
+}
+
+impl<'a> Ends<'a> {
+    fn push(&mut self, universe_id: i32, end: crate::write_set::MembershipEnd<'a>) {
+        self.universe_id.push(universe_id);
+        self.symbol.push(end.symbol.as_str());
+        self.reason.push(end.reason);
+        self.cap.push(end.cap);
+        self.rank.push(end.rank);
+    }
+}
+
+/// Applies a plan, or refuses it as stale.
+pub(super) async fn run_apply(
+    client: &mut Object,
+    sql: &Sql,
+    plan: &Plan,
+    run: &RunRecord,
+    events: &[Event],
+) -> Result<(), Failure> {
+    let now = run.finished_at.unwrap_or(run.started_at);
+    let tx = client.transaction().await?;
+    let head = head_lock(&tx, &run.environment).await?;
+    let current = head.version.cast_unsigned();
+    if plan.base_version != current {
+        return Err(StoreError::Stale { expected: plan.base_version, current }.into());
+    }
+    let number = head.run_number + 1;
+    let Found { mut ids, live, replaced } = universes_found(&tx, plan, &run.environment).await?;
+    let mut audit = audit_rows(plan);
+    keep_replaced(&mut audit, plan, replaced);
+
+    entries::delete(&tx, plan, &run.environment, now).await?;
+    // What follows is sent at once; the server works through it while the rest is still being written.
+    let (rows, ..) = tokio::try_join!(
+        biased;
+        entries::universes_write(&tx, plan, run, now),
+        entries::entries_write(&tx, sql, plan, run, now),
+        caps_write(&tx, plan, now),
+        delistings_write(&tx, sql, plan, now),
+        market_write(&tx, plan),
+        records::run_insert(&tx, number, run),
+        append_audit(&tx, run, head.audit_number, now, &audit),
+        append_events(&tx, &run.environment, head.event_number, now, events),
+        head_move(&tx, &head, plan, run, &audit, events),
+    )?;
+    ids.extend(rows);
+    memberships_write(&tx, plan, number, &ids, &live).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Records a run that changed nothing because it failed.
+pub(super) async fn run_failed(client: &mut Object, run: &RunRecord, events: &[Event]) -> Result<(), Failure> {
+    let now = run.finished_at.unwrap_or(run.started_at);
+    let tx = client.transaction().await?;
+    let head = head_lock(&tx, &run.environment).await?;
+    let number = head.run_number + 1;
+    records::run_insert(&tx, number, run).await?;
+    append_events(&tx, &run.environment, head.event_number, now, events).await?;
+    head_count(&tx, &run.environment, &head, events.len()).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Locks the head of an environment until the end of the transaction, and makes it where there is none.
+async fn head_lock(tx: &Transaction<'_>, environment: &str) -> Result<Head, Failure> {
+    let lock = tx.prepare_cached(HEAD_LOCK).await?;
+    let row = match tx.query_opt(&lock, &[&environment]).await? {
+        Some(row) => row,
+        None => {
+            tx.execute(HEAD_CREATE, &[&environment]).await?;
+            tx.query_one(&lock, &[&environment]).await?
+        }
+    };
+    Ok(Head { version: row.get(0), run_number: row.get(1), audit_number: row.get(2), event_number: row.get(3) })
+}
+
+/// Takes the numbers of a run that leaves the state as it is.
+async fn head_count(tx: &Transaction<'_>, environment: &str, head: &Head, events: usize) -> Result<(), Failure> {
+    let (run_number, event_number) = (head.run_number + 1, head.event_number + count(events));
+    let statement = tx.prepare_cached(HEAD_COUNT).await?;
+    tx.execute(&statement, &[&environment, &run_number, &event_number]).await?;
+    Ok(())
+}
+
+async fn head_move(
+    tx: &Transaction<'_>,
+    head: &Head,
+    plan: &Plan,
+    run: &RunRecord,
+    audit: &[AuditRow],
+    events: &[Event],
+) -> Result<(), Failure> {
+    let number = head.run_number + 1;
+    let audit_number = head.audit_number + count(audit.len());
+    let event_number = head.event_number + count(events.len());
+    let statement = tx.prepare_cached(HEAD_MOVE).await?;
+    tx.execute(
+        &statement,
+        &[&run.environment, &number, &plan.session, &run.run_id, &plan.held, &audit_number, &event_number],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Stores the figures of sessions, replacing those of the same session.
+pub(super) async fn market_session_put(client: &mut Object, figures: &[MarketSession]) -> Result<(), Failure> {
+    let tx = client.transaction().await?;
+    records::market_session_put(&tx, figures).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn universes_found(tx: &Transaction<'_>, plan: &Plan, environment: &str) -> Result<Found, Failure> {
+    let universes = || written(plan).chain(retired(plan));
+    let types: Vec<&str> = universes().map(|universe| universe.id.universe_type.as_str()).collect();
+    let keys: Vec<&str> = universes().map(|universe| universe.id.key()).collect();
+    let mut found = Found { ids: BTreeMap::new(), live: Vec::new(), replaced: BTreeMap::new() };
+    if types.is_empty() {
+        return Ok(found);
+    }
+    let statement = tx.prepare_cached(UNIVERSES_FOUND).await?;
+    for row in &tx.query(&statement, &[&environment, &types, &keys]).await? {
+        let id = universe_id(row.get(0), row.get(1))?;
+        if let Some(value) = row.get::<_, Option<&str>>(4) {
+            // Any JSON that an older program wrote is kept; the column lets nothing else in.
+            let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
+            found.replaced.insert(id.clone(), value);
+        }
+        if let Some(universe_id) = row.get(2) {
+            found.ids.insert(id.clone(), universe_id);
+            if row.get::<_, Option<bool>>(3) == Some(false) {
+                found.live.push(id);
+            }
+        }
+    }
+    found.live.sort();
+    Ok(found)
+}
+
+async fn memberships_write(
+    tx: &Transaction<'_>,
+    plan: &Plan,
+    number: i64,
+    ids: &BTreeMap<UniverseId, i32>,
+    live: &[UniverseId],
+) -> Result<(), Failure> {
+    let is_live = |id: &UniverseId| live.binary_search(id).is_ok();
+    let (mut closing, mut opening) = (Ends::default(), Ends::default());
+    for universe in plan.universes.iter().filter(|universe| universe.action != Action::Held) {
+        let Some(universe_id) = ids.get(&universe.id).copied() else {
+            // Another program's entry that goes: it never had memberships.
+            continue;
+        };
+        if is_live(&universe.id) {
+            for change in &universe.removed {
+                closing.push(universe_id, membership_end(plan, change));
+            }
+        }
+        if universe.action != Action::Retired {
+            for end in opens(plan, universe, is_live(&universe.id)) {
+                opening.push(universe_id, end);
+            }
+        }
+    }
+    let (close, open) = tokio::try_join!(tx.prepare_cached(CLOSE), tx.prepare_cached(OPEN))?;
+    let closed = async {
+        match closing.symbol.is_empty() {
+            true => Ok(0),
+            false => {
+                let Ends { universe_id, symbol, reason, cap, rank } = &closing;
+                tx.execute(&close, &[&plan.session, &number, universe_id, symbol, reason, cap, rank]).await
+            }
+        }
+    };
+    let opened = async {
+        match opening.symbol.is_empty() {
+            true => Ok(0),
+            false => {
+                let Ends { universe_id, symbol, reason, cap, rank } = &opening;
+                tx.execute(&open, &[&plan.session, &number, universe_id, symbol, reason, cap, rank]).await
+            }
+        }
+    };
+    let (closed, _) = tokio::try_join!(biased; closed, opened)?;
+    // An insert either writes every row or fails; an update passes over what is not there.
+    let expected = closing.symbol.len() as u64;
+    if closed != expected {
+        return Err(StoreError::RowsAffected { table: "membership", expected, actual: closed }.into());
+    }
+    Ok(())
+}
+
+async fn caps_write(tx: &Transaction<'_>, plan: &Plan, now: Timestamp) -> Result<(), Failure> {
+    if plan.caps_moved.is_empty() {
+        return Ok(());
+    }
+    let symbols: Vec<&str> = plan.caps_moved.iter().map(|listing| plan.symbol(*listing).as_str()).collect();
+    let caps: Vec<Option<i64>> =
+        plan.caps_moved.iter().map(|listing| plan.caps[*listing as usize].map(|cap| cap.0)).collect();
+    let statement = tx.prepare_cached(CAPS).await?;
+    tx.execute(&statement, &[&now, &symbols, &caps]).await?;
+    Ok(())
+}
+
+async fn delistings_write(tx: &Transaction<'_>, sql: &Sql, plan: &Plan, now: Timestamp) -> Result<(), Failure> {
+    let rows: Vec<_> = delisted_rows(plan).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let symbols: Vec<&str> = rows.iter().map(|row| row.symbol.as_str()).collect();
+    let dates: Vec<_> = rows.iter().map(|row| row.delisted_date).collect();
+    let statement = tx.prepare_cached(&sql.delist).await?;
+    tx.execute(&statement, &[&now, &symbols, &dates]).await?;
+    Ok(())
+}
+
+async fn market_write(tx: &Transaction<'_>, plan: &Plan) -> Result<(), Failure> {
+    match &plan.market {
+        Some(market) => records::market_session_put(tx, &[market.session]).await,
+        None => Ok(()),
+    }
+}
+
+fn count(rows: usize) -> i64 {
+    i64::try_from(rows).expect("fewer rows than i64 holds")
+}

@@ -1,0 +1,118 @@
+//! Connections: from a URI to a pool, with words for everything that usually goes wrong.
+
+use std::time::Duration;
+
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Config, NoTls};
+
+use super::failure::describe;
+use crate::StoreError;
+
+/// The oldest server that has what is used: lz4 compression and `trim_scale`.
+const VERSION_MIN: u32 = 14;
+/// A run uses one connection; the rest is for lookups beside it. A stock server allows 100 in all.
+const CONNECTIONS_MAX: usize = 8;
+/// A server that does not answer for so long is down as far as a person at a terminal is concerned.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Waiting longer for one of our own connections means that something holds them all.
+const POOL_WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// Connects to a database and returns the pool of its connections, the first one of them open.
+pub(super) async fn connect(uri: &str) -> Result<Pool, StoreError> {
+    let config = configuration(uri)?;
+    let place = place(&config);
+    let manager =
+        Manager::from_config(config.clone(), NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+    let pool = Pool::builder(manager)
+        .max_size(CONNECTIONS_MAX)
+        .runtime(Runtime::Tokio1)
+        .wait_timeout(Some(POOL_WAIT_MAX))
+        .build()
+        .map_err(|error| StoreError::Driver(error.to_string()))?;
+    let client = match pool.get().await {
+        Ok(client) => client,
+        Err(deadpool_postgres::PoolError::Backend(error)) => return Err(connection_error(&error, &config, &place)),
+        Err(error) => return Err(StoreError::Unavailable(format!("{place}: {error}"))),
+    };
+    let version = client
+        .query_one("select current_setting('server_version_num')::integer, current_setting('server_version')", &[])
+        .await
+        .map_err(|error| connection_error(&error, &config, &place))?;
+    refuse_old_server(version.get(0), version.get(1), &place)?;
+    drop(client);
+    Ok(pool)
+}
+
+/// Reads a URI; its text stays out of every message, for it may carry a password.
+fn configuration(uri: &str) -> Result<Config, StoreError> {
+    let mut config: Config = uri.parse().map_err(|error: tokio_postgres::Error| {
+        StoreError::Unsupported(format!(
+            "the database address cannot be read ({}); it looks like postgresql://user:password@host:5432/database",
+            describe(&error)
+        ))
+    })?;
+    if config.get_ssl_mode() == SslMode::Require {
+        return Err(StoreError::Unsupported(
+            "the database address asks for an encrypted connection (sslmode=require), which this program cannot make; \
+             use sslmode=disable on a trusted network, or a local tunnel to the server"
+                .to_owned(),
+        ));
+    }
+    if config.get_application_name().is_none() {
+        config.application_name("universe");
+    }
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(CONNECT_TIMEOUT);
+    }
+    Ok(config)
+}
+
+fn refuse_old_server(version_number: i32, version: &str, place: &str) -> Result<(), StoreError> {
+    if version_number / 10_000 < VERSION_MIN as i32 {
+        return Err(StoreError::Unsupported(format!(
+            "the server at {place} is PostgreSQL {version}; {VERSION_MIN} or later is needed, upgrade it"
+        )));
+    }
+    Ok(())
+}
+
+/// Says where a database is: host and port, without who and with what password.
+fn place(config: &Config) -> String {
+    let host = match config.get_hosts().first() {
+        Some(Host::Tcp(host)) => host.clone(),
+        #[cfg(unix)]
+        Some(Host::Unix(path)) => path.display().to_string(),
+        None => "localhost".to_owned(),
+    };
+    let port = config.get_ports().first().copied().unwrap_or(5432);
+    format!("{host}:{port}")
+}
+
+fn connection_error(error: &tokio_postgres::Error, config: &Config, place: &str) -> StoreError {
+    let user = config.get_user().unwrap_or("(the present user)");
+    let database = config.get_dbname().or(config.get_user()).unwrap_or("(none named)");
+    let Some(refusal) = error.as_db_error() else {
+        return StoreError::Unavailable(format!(
+            "{place} ({}); check that PostgreSQL runs there and that host and port are right",
+            describe(error)
+        ));
+    };
+    let code = refusal.code();
+    if [SqlState::INVALID_PASSWORD, SqlState::INVALID_AUTHORIZATION_SPECIFICATION].contains(code) {
+        StoreError::Driver(format!(
+            "{place} does not let user {user} in ({}); check user and password in the database address",
+            refusal.message()
+        ))
+    } else if *code == SqlState::INVALID_CATALOG_NAME {
+        StoreError::Driver(format!(
+            "there is no database {database} at {place}; create it (createdb {database}) or correct the address"
+        ))
+    } else {
+        super::failure::store_error(error)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,221 @@
+//! Reads universes, their members and their history.
+
+use std::collections::BTreeMap;
+
+use deadpool_postgres::Object;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use universe_core::{Symbol, UniverseId, Usd};
+
+use super::Sql;
+use super::columns::Columns;
+use super::failure::Failure;
+use super::state::{UNIVERSE_COLUMNS, UNMANAGED, universe_id, universe_row, unmanaged_entry};
+use crate::answers::{self, Interval, MemberSince, UniverseRow, UnmanagedEntry};
+use crate::{MemberRecord, MembersAsOf, MembershipRecord, UniverseRecord};
+
+const INTERVALS: &str = "\
+select m.symbol, m.valid_from, m.valid_to, o.finished_at, c.finished_at
+from universe.universe u
+join universe.membership m on m.universe_id = u.universe_id
+join universe.run o on o.environment = u.environment and o.run_number = m.opened_run
+left join universe.run c on c.environment = u.environment and c.run_number = m.closed_run
+where u.environment = $1 and u.type = $2 and u.key = $3
+order by m.symbol, m.valid_from, m.opened_run";
+
+const MEMBERSHIPS: &str = "\
+select u.type, u.key, m.symbol, m.valid_from, m.valid_to, m.opened_run, m.closed_run, m.opened_reason, m.opened_cap,
+  m.opened_rank, m.closed_reason, m.closed_cap, m.closed_rank
+from universe.universe u
+join universe.membership m on m.universe_id = u.universe_id
+where u.environment = $1";
+
+/// Returns the statement that says what reference data knows about members.
+pub(super) fn describe_sql(columns: &Columns) -> String {
+    format!(
+        "select s.symbol::text, s.{}::text, s.market_cap::bigint, s.sector::text
+from public.symbols s
+where s.symbol = any($1::text[])
+order by s.symbol",
+        columns.company_name
+    )
+}
+
+/// Returns the statement that reads names.
+pub(super) fn names_sql(columns: &Columns) -> String {
+    format!(
+        "select s.symbol::text, s.{}::text
+from public.symbols s
+where s.symbol = any($1::text[])
+order by s.symbol",
+        columns.company_name
+    )
+}
+
+pub(super) async fn company_name_list(
+    client: &Object,
+    sql: &Sql,
+    symbols: &[Symbol],
+) -> Result<Vec<Option<String>>, Failure> {
+    let wanted: Vec<&str> = symbols.iter().map(AsRef::as_ref).collect();
+    let statement = client.prepare_cached(&sql.names).await?;
+    let rows = client.query(&statement, &[&wanted]).await?;
+    let names: BTreeMap<&str, Option<String>> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    Ok(wanted.iter().map(|symbol| names.get(symbol).cloned().flatten()).collect())
+}
+
+pub(super) async fn universe_list(client: &Object, environment: &str) -> Result<Vec<UniverseRecord>, Failure> {
+    let sql = format!(
+        "select {UNIVERSE_COLUMNS} from universe.universe u where u.environment = $1 and not u.is_retired order by 1, 2"
+    );
+    let statement = client.prepare_cached(&sql).await?;
+    let mut records = Vec::new();
+    for row in &client.query(&statement, &[&environment]).await? {
+        records.push(answers::record_of_row(&universe_row(row)?));
+    }
+    for entry in unmanaged_entries(client, environment).await? {
+        records.push(answers::record_of_entry(&entry));
+    }
+    records.sort_by(|a, b| a.id.cmp(&b.id));
+    // An older table may have an entry twice; the first is the one that is kept up.
+    records.dedup_by(|later, first| later.id == first.id);
+    Ok(records)
+}
+
+pub(super) async fn member_list(
+    client: &Object,
+    sql: &Sql,
+    environment: &str,
+    id: &UniverseId,
+    as_of: Option<Date>,
+    known_at: Option<Timestamp>,
+) -> Result<Option<MembersAsOf>, Failure> {
+    let row = universe_find(client, environment, id).await?;
+    let is_own = row.as_ref().is_some_and(|row| !row.is_retired);
+    let entry = match is_own {
+        true => None,
+        false => unmanaged_entries(client, environment).await?.into_iter().find(|entry| entry.id == *id),
+    };
+    let universe = match (&entry, &row) {
+        (Some(entry), _) => answers::record_of_entry(entry),
+        (None, Some(row)) => answers::record_of_row(row),
+        (None, None) => return Ok(None),
+    };
+    let intervals = if row.is_some() { intervals(client, environment, id).await? } else { Vec::new() };
+    let is_now = as_of.is_none() && known_at.is_none();
+    let members = match (&entry, &row) {
+        (Some(entry), _) if is_now => {
+            answers::entry_members(&entry.value).into_iter().map(|symbol| MemberSince { symbol, since: None }).collect()
+        }
+        (None, Some(row)) if is_now => answers::members_now(answers::member_symbols(&row.members), &intervals),
+        _ => answers::members_as_of(&intervals, as_of, known_at),
+    };
+    let is_ranked = is_now && universe.is_ranked;
+    let known_since = intervals.iter().map(|interval| interval.valid_from).min();
+    let members = describe(client, sql, members, is_ranked).await?;
+    Ok(Some(MembersAsOf { universe, as_of, known_since, members }))
+}
+
+pub(super) async fn membership_list(
+    client: &Object,
+    environment: &str,
+    universe: Option<&UniverseId>,
+    symbol: Option<&Symbol>,
+) -> Result<Vec<MembershipRecord>, Failure> {
+    // One statement for each question, so that each uses the index that it needs.
+    let universe = universe.map(|id| (id.universe_type.as_str(), id.key()));
+    let symbol = symbol.map(Symbol::as_str);
+    let order = "order by m.valid_from, m.opened_run, u.type, u.key, m.symbol";
+    let rows = match (&universe, &symbol) {
+        (Some((kind, key)), Some(symbol)) => {
+            let sql = format!("{MEMBERSHIPS} and u.type = $2 and u.key = $3 and m.symbol = $4 {order}");
+            client.query(&client.prepare_cached(&sql).await?, &[&environment, kind, key, symbol]).await?
+        }
+        (Some((kind, key)), None) => {
+            let sql = format!("{MEMBERSHIPS} and u.type = $2 and u.key = $3 {order}");
+            client.query(&client.prepare_cached(&sql).await?, &[&environment, kind, key]).await?
+        }
+        (None, Some(symbol)) => {
+            let sql = format!("{MEMBERSHIPS} and m.symbol = $2 {order}");
+            client.query(&client.prepare_cached(&sql).await?, &[&environment, symbol]).await?
+        }
+        (None, None) => {
+            let sql = format!("{MEMBERSHIPS} {order}");
+            client.query(&client.prepare_cached(&sql).await?, &[&environment]).await?
+        }
+    };
+    let rank = |rank: Option<i32>| rank.and_then(|rank| u32::try_from(rank).ok());
+    let mut records = Vec::with_capacity(rows.len());
+    for row in &rows {
+        records.push(MembershipRecord {
+            universe: universe_id(row.get(0), row.get(1))?,
+            symbol: Symbol::from_stored(row.get(2)),
+            valid_from: row.get(3),
+            valid_to: row.get(4),
+            opened_run: row.get(5),
+            closed_run: row.get(6),
+            opened_reason: row.get(7),
+            opened_cap: row.get::<_, Option<i64>>(8).map(Usd),
+            opened_rank: rank(row.get(9)),
+            closed_reason: row.get(10),
+            closed_cap: row.get::<_, Option<i64>>(11).map(Usd),
+            closed_rank: rank(row.get(12)),
+        });
+    }
+    answers::sort_memberships(&mut records);
+    Ok(records)
+}
+
+async fn universe_find(client: &Object, environment: &str, id: &UniverseId) -> Result<Option<UniverseRow>, Failure> {
+    let sql = format!(
+        "select {UNIVERSE_COLUMNS} from universe.universe u where u.environment = $1 and u.type = $2 and u.key = $3"
+    );
+    let statement = client.prepare_cached(&sql).await?;
+    let row = client.query_opt(&statement, &[&environment, &id.universe_type.as_str(), &id.key()]).await?;
+    row.as_ref().map(universe_row).transpose()
+}
+
+async fn unmanaged_entries(client: &Object, environment: &str) -> Result<Vec<UnmanagedEntry>, Failure> {
+    let statement = client.prepare_cached(UNMANAGED).await?;
+    let rows = client.query(&statement, &[&environment]).await?;
+    rows.iter().map(unmanaged_entry).collect()
+}
+
+/// Reads every interval of a universe, retired or not.
+async fn intervals(client: &Object, environment: &str, id: &UniverseId) -> Result<Vec<Interval>, Failure> {
+    let statement = client.prepare_cached(INTERVALS).await?;
+    let rows = client.query(&statement, &[&environment, &id.universe_type.as_str(), &id.key()]).await?;
+    let interval = |row: &tokio_postgres::Row| Interval {
+        symbol: Symbol::from_stored(row.get(0)),
+        valid_from: row.get(1),
+        valid_to: row.get(2),
+        opened_at: row.get::<_, Option<Timestamp>>(3).unwrap_or(Timestamp::MIN),
+        closed_at: row.get(4),
+    };
+    Ok(rows.iter().map(interval).collect())
+}
+
+/// Adds to members what the reference data says about them.
+async fn describe(
+    client: &Object,
+    sql: &Sql,
+    members: Vec<MemberSince>,
+    is_ranked: bool,
+) -> Result<Vec<MemberRecord>, Failure> {
+    let symbols: Vec<&str> = members.iter().map(|member| member.symbol.as_str()).collect();
+    let statement = client.prepare_cached(&sql.describe).await?;
+    let rows = client.query(&statement, &[&symbols]).await?;
+    let known: BTreeMap<&str, &tokio_postgres::Row> = rows.iter().map(|row| (row.get(0), row)).collect();
+    let described = (1..).zip(&members).map(|(rank, member)| {
+        let row = known.get(member.symbol.as_str());
+        MemberRecord {
+            symbol: member.symbol.clone(),
+            company_name: row.and_then(|row| row.get(1)),
+            rank: is_ranked.then_some(rank),
+            market_cap: row.and_then(|row| row.get::<_, Option<i64>>(2)).map(Usd),
+            sector: row.and_then(|row| row.get(3)),
+            since: member.since,
+        }
+    });
+    Ok(described.collect())
+}

@@ -1,0 +1,225 @@
+//! Reads what a decision needs: the listings and their latest closes, in as few bytes and trips as it takes.
+
+use deadpool_postgres::Object;
+use jiff::civil::Date;
+use tokio_postgres::Row;
+use universe_core::{Observation, ObservedListing, Price, Symbol, Usd};
+
+use super::columns::Columns;
+use super::failure::Failure;
+use super::numeric::NumericPrice;
+use crate::Needs;
+
+/// Codes that are understood without a name; for all others the name is read to tell the kind from.
+const PLAIN_CODES: &str = "'CS', 'ETF', 'ADRC', 'PFD', 'WARRANT', 'RIGHT', 'UNIT', 'NOTE', 'FUND', 'OTHER'";
+
+/// Closes of one session, in order of symbol; with the index on (date, symbol) nothing is sorted.
+const CLOSES: &str = "\
+select o.symbol::text, o.close::numeric, o.volume::bigint
+from public.ohlcv_daily o
+where o.date = $1 and o.close > 0
+order by o.symbol::text collate \"C\"";
+
+/// The latest close before a session of the listings that have none in it: one descent of the key each.
+const EARLIER_CLOSES: &str = "\
+select m.number::integer - 1, c.close::numeric, c.volume::bigint
+from unnest($2::text[]) with ordinality m (symbol, number)
+cross join lateral (
+  select o.close, o.volume
+  from public.ohlcv_daily o
+  where o.symbol = m.symbol and o.date < $1 and o.close > 0
+  order by o.date desc
+  limit 1
+) c";
+
+const SNAPSHOT_SESSIONS: &str = "\
+select distinct session
+from universe.snapshot
+where session <= $1
+order by session";
+
+const FACTS: &str = "\
+select distinct on (field, symbol) field, symbol, value
+from universe.listing_fact
+where field = any($2) and as_of <= $1
+order by field, symbol, as_of desc";
+
+const SESSION_LATEST: &str = "select max(date)::date from public.ohlcv_daily where date <= $1";
+
+/// Steps from field to field along the key, instead of looking at every figure of every listing.
+const FACT_LIST: &str = "\
+with recursive f (field) as (
+  select min(field collate \"C\") from universe.listing_fact
+  union all
+  select (select min(l.field collate \"C\") from universe.listing_fact l where l.field collate \"C\" > f.field) from f
+  where f.field is not null
+)
+select field from f where field is not null order by field";
+
+/// Closes of the session and of the newest one with closes before it, of listings that have both.
+const RETURNS: &str = "\
+select o.close::numeric, b.close::numeric
+from public.ohlcv_daily o
+join public.ohlcv_daily b
+  on b.symbol = o.symbol
+  and b.date = (select max(p.date) from public.ohlcv_daily p where p.date < $1)
+where o.date = $1 and o.close > 0 and b.close > 0
+order by o.symbol::text collate \"C\"";
+
+/// Returns the statement that reads every listing, in byte order of symbol.
+pub(super) fn listings_sql(columns: &Columns) -> String {
+    let Columns { company_name, security_type, exchange, listing_date, is_active, .. } = columns;
+    format!(
+        "select
+  s.symbol::text,
+  s.{security_type}::text,
+  case when $1 or s.{security_type} is null or s.{security_type} not in ({PLAIN_CODES}) then s.{company_name}::text end,
+  coalesce(s.{is_active}, true),
+  s.delisted_date::date,
+  s.{listing_date}::date,
+  s.first_seen_session,
+  s.last_seen_session,
+  s.ipo_year,
+  s.market_cap::bigint,
+  s.weighted_shares_outstanding::bigint,
+  s.{exchange}::text,
+  s.sector::text,
+  s.industry::text,
+  s.country::text,
+  s.currency::text,
+  s.etf_type::text,
+  s.issuer::text,
+  s.aum_millions::double precision
+from public.symbols s
+order by s.symbol::text collate \"C\""
+    )
+}
+
+/// Reads the listings and their latest closes not later than `session`.
+pub(super) async fn observation_read(
+    client: &Object,
+    listings_sql: &str,
+    session: Date,
+    needs: &Needs,
+) -> Result<Observation, Failure> {
+    let (listings, closes, sessions) = tokio::try_join!(
+        client.prepare_cached(listings_sql),
+        client.prepare_cached(CLOSES),
+        client.prepare_cached(SNAPSHOT_SESSIONS),
+    )?;
+    let (listings, closes, sessions) = tokio::try_join!(
+        async { client.query(&listings, &[&needs.company_names]).await },
+        async { client.query(&closes, &[&session]).await },
+        async { client.query(&sessions, &[&session]).await },
+    )?;
+    let sessions: Vec<Date> = sessions.iter().map(|row| row.get(0)).collect();
+
+    let mut observation = Observation::empty(session);
+    let mut closes = closes.iter().peekable();
+    for row in &listings {
+        let symbol: &str = row.get(0);
+        // Both lists are in order of symbol; closes of symbols that are no listing are passed over.
+        while closes.next_if(|close| close.get::<_, &str>(0) < symbol).is_some() {}
+        let found = closes.next_if(|close| close.get::<_, &str>(0) == symbol);
+        let (close, volume) = found.map_or((None, None), |found| (price(found, 1), found.get(2)));
+        observation.push(listing(row, &sessions, close, volume));
+    }
+    read_earlier_closes(client, session, &mut observation).await?;
+    if !needs.facts.is_empty() {
+        read_facts(client, session, &needs.facts, &mut observation).await?;
+    }
+    if needs.returns {
+        observation.returns = session_returns(client, session).await?;
+    }
+    Ok(observation)
+}
+
+/// Reads the returns of the listings with a close in the session and in the one before it.
+pub(super) async fn session_returns(client: &Object, session: Date) -> Result<Vec<f64>, Failure> {
+    let statement = client.prepare_cached(RETURNS).await?;
+    let rows = client.query(&statement, &[&session]).await?;
+    let returns = rows.iter().filter_map(|row| {
+        let (now, before) = (price(row, 0)?, price(row, 1)?);
+        (before.micros() > 0).then(|| now.dollars() / before.dollars() - 1.0)
+    });
+    Ok(returns.collect())
+}
+
+fn price(row: &Row, column: usize) -> Option<Price> {
+    row.get::<_, Option<NumericPrice>>(column)?.0
+}
+
+fn listing<'a>(row: &'a Row, sessions: &[Date], close: Option<Price>, volume: Option<i64>) -> ObservedListing<'a> {
+    let last_seen: Option<Date> = row.get(7);
+    let sessions_absent = last_seen.map_or(0, |seen| {
+        let later = sessions.len() - sessions.partition_point(|session| *session <= seen);
+        u16::try_from(later).unwrap_or(u16::MAX)
+    });
+    ObservedListing {
+        symbol: Symbol::from_stored(row.get(0)),
+        company_name: row.get(2),
+        security_type: row.get(1),
+        is_active: row.get(3),
+        delisted_date: row.get(4),
+        listing_date: row.get(5),
+        first_seen_session: row.get(6),
+        sessions_absent,
+        ipo_year: row.get(8),
+        recorded_cap: row.get::<_, Option<i64>>(9).map(Usd),
+        shares: row.get(10),
+        close,
+        volume,
+        exchange: row.get(11),
+        sector: row.get(12),
+        industry: row.get(13),
+        country: row.get(14),
+        currency: row.get(15),
+        etf_type: row.get(16),
+        issuer: row.get(17),
+        aum_millions: row.get(18),
+    }
+}
+
+async fn read_earlier_closes(client: &Object, session: Date, observation: &mut Observation) -> Result<(), Failure> {
+    let missing: Vec<usize> = (0..observation.len()).filter(|listing| observation.close[*listing].is_none()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let symbols: Vec<&str> = missing.iter().map(|listing| observation.symbol[*listing].as_str()).collect();
+    let statement = client.prepare_cached(EARLIER_CLOSES).await?;
+    let rows = client.query(&statement, &[&session, &symbols]).await?;
+    for row in &rows {
+        let listing = missing[usize::try_from(row.get::<_, i32>(0)).expect("ordinalities count from one")];
+        observation.close[listing] = price(row, 1);
+        observation.volume[listing] = row.get(2);
+    }
+    Ok(())
+}
+
+async fn read_facts(
+    client: &Object,
+    session: Date,
+    fields: &[String],
+    observation: &mut Observation,
+) -> Result<(), Failure> {
+    let statement = client.prepare_cached(FACTS).await?;
+    let rows = client.query(&statement, &[&session, &fields]).await?;
+    for row in &rows {
+        if let Some(listing) = observation.position(&Symbol::from_stored(row.get(1))) {
+            observation.push_fact(listing, row.get(0), row.get(2));
+        }
+    }
+    Ok(())
+}
+
+/// Returns the newest date not later than `limit` for which there are closes.
+pub(super) async fn session_latest(client: &Object, limit: Date) -> Result<Option<Date>, Failure> {
+    let statement = client.prepare_cached(SESSION_LATEST).await?;
+    Ok(client.query_one(&statement, &[&limit]).await?.get(0))
+}
+
+/// Returns the names of all loaded figures, sorted.
+pub(super) async fn fact_list(client: &Object) -> Result<Vec<String>, Failure> {
+    let rows = client.query(FACT_LIST, &[]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
