@@ -114,7 +114,8 @@ fn tables_have_exactly_the_fields_that_screens_have() {
         }
         documented.insert(field);
     }
-    let quoted = |line: &str| Some(line.trim().trim_start_matches('[').strip_prefix("(\"")?.split_once('"')?.0.to_owned());
+    let quoted =
+        |line: &str| Some(line.trim().trim_start_matches('[').strip_prefix("(\"")?.split_once('"')?.0.to_owned());
     let fields = SCREEN_SOURCE.lines().flat_map(|line| line.split("), ")).filter(|line| line.contains("Field::"));
     let mut known: BTreeSet<String> = fields.filter_map(quoted).collect();
     known.insert("is_active".to_owned());
@@ -157,7 +158,8 @@ fn parts(page: &str) -> impl Iterator<Item = Part<'_>> {
 /// A block that starts with a comment naming its file.
 fn complete_rule(text: &str) -> Option<RuleFile> {
     let name = text.lines().next()?.strip_prefix("# ")?;
-    name.ends_with(".toml").then(|| RuleFile { name: name.to_owned(), text: text.to_owned() })
+    (name.ends_with(".toml") && !name.contains(char::is_whitespace))
+        .then(|| RuleFile { name: name.to_owned(), text: text.to_owned() })
 }
 
 /// The rows of the table below `<!-- marker -->`, without its head.

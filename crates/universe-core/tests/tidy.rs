@@ -81,7 +81,12 @@ fn crates_depend_downward_only() {
         seen.insert(name);
     }
     let expected: BTreeSet<String> = FLOORS.iter().map(|(name, _)| (*name).to_owned()).collect();
-    assert_eq!(seen, expected, "the crates of the workspace are not the ones in FLOORS in {}: bring them together", file!());
+    assert_eq!(
+        seen,
+        expected,
+        "the crates of the workspace are not the ones in FLOORS in {}: bring them together",
+        file!()
+    );
 }
 
 #[test]
@@ -164,10 +169,10 @@ fn every_term_of_the_glossary_is_used() {
     let used = spaced(&used);
     let rows = glossary.lines().filter_map(|line| line.strip_prefix("| **")).filter_map(|row| row.split_once("** |"));
     let mut terms = 0;
-    for term in rows.flat_map(|(cell, _)| cell.split(" / ")) {
+    for (term, _) in rows {
         terms += 1;
         assert!(
-            used.contains(&spaced(term)),
+            used.contains(&format!(" {}", spaced(term).trim())),
             "docs/glossary.md explains {term:?}, which neither the code nor another document uses: \
              use the term where the idea occurs, or take it out"
         );
@@ -205,7 +210,10 @@ fn files_are_not_too_long() {
             }
         }
     }
-    assert_none(&faults, "move a part that has a name into a file of its own: foo.rs gets foo/part.rs, tests foo/tests.rs");
+    assert_none(
+        &faults,
+        "move a part that has a name into a file of its own: foo.rs gets foo/part.rs, tests foo/tests.rs",
+    );
 }
 
 fn root() -> PathBuf {
@@ -260,12 +268,21 @@ fn forbidden(file: &Path, words: &[(&str, &str)]) -> Vec<String> {
         let is_comment = line.trim_start().starts_with("//");
         for (word, instead) in words {
             let is_note = word.chars().all(|c| c.is_ascii_uppercase());
-            if line.contains(word) && (is_note || !is_comment) {
+            if has_word(line, word) && (is_note || !is_comment) {
                 faults.push(format!("{}:{}: {word}; {instead}", shown(file), at + 1));
             }
         }
     }
     faults
+}
+
+/// Whether a line has a word that is not the end of a longer one: `Operand::` is no `rand::`.
+fn has_word(line: &str, word: &str) -> bool {
+    let starts_inside = |at: usize| {
+        let is_letter = |c: char| c.is_alphanumeric() || c == '_';
+        word.starts_with(is_letter) && line[..at].ends_with(is_letter)
+    };
+    line.match_indices(word).any(|(at, _)| !starts_inside(at))
 }
 
 fn assert_none(faults: &[String], rule: &str) {
@@ -279,10 +296,21 @@ fn documents() -> Vec<PathBuf> {
     files.filter(|path| path.extension().is_some_and(|ending| ending == "md")).collect()
 }
 
-/// Lower case, with every run of spaces, line ends, dashes, underscores and comment signs as one space.
+/// Lower case with single spaces between words, however they were joined: `rule_set`, `rule-set`, `RuleSet`.
 fn spaced(text: &str) -> String {
-    let words = text.split(|c: char| c.is_whitespace() || matches!(c, '-' | '_' | '/' | '`')).filter(|word| !word.is_empty());
-    words.collect::<Vec<_>>().join(" ").to_lowercase()
+    let mut words = String::with_capacity(text.len() * 2);
+    let mut before = ' ';
+    for c in text.chars() {
+        let is_between = !c.is_alphanumeric();
+        if (is_between || (before.is_lowercase() && c.is_uppercase())) && !words.ends_with(' ') {
+            words.push(' ');
+        }
+        if !is_between {
+            words.extend(c.to_lowercase());
+        }
+        before = c;
+    }
+    words
 }
 
 fn text(path: &Path) -> String {
