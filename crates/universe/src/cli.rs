@@ -45,7 +45,10 @@ pub(crate) async fn run(arguments: Arguments) -> ExitCode {
 async fn dispatch(arguments: Arguments) -> anyhow::Result<u8> {
     let Arguments { global, command } = arguments;
     if let Command::Completions { shell } = command {
-        clap_complete::generate(shell, &mut Arguments::command(), "universe", &mut std::io::stdout());
+        // Into memory first: the generator panics when its reader goes away.
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Arguments::command(), "universe", &mut script);
+        output::write_out(&String::from_utf8_lossy(&script))?;
         return Ok(EXIT_DONE);
     }
     if let Command::Config(command) = &command {

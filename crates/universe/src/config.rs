@@ -41,7 +41,9 @@ impl std::error::Error for ConfigError {}
 impl std::fmt::Display for ConfigError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Unreadable { file, reason } => write!(f, "the configuration {} cannot be read: {reason}", file.display()),
+            Self::Unreadable { file, reason } => {
+                write!(f, "the configuration {} cannot be read: {reason}", file.display())
+            }
             Self::Syntax { file, message } => write!(f, "the configuration {} is not right: {message}", file.display()),
             Self::UnknownKey { key, origin, hint } => write!(f, "unknown setting {key} in {origin}{hint}"),
             Self::Value { key, value, origin, expected } => {
@@ -79,6 +81,11 @@ impl Config {
         self.settings.get(key).map(|setting| setting.value.as_str())
     }
 
+    /// Returns where a setting was set.
+    pub(crate) fn origin(&self, key: &'static str) -> Option<&str> {
+        self.settings.get(key).map(|setting| setting.origin.as_str())
+    }
+
     /// Returns the same configuration with one setting changed by the program itself.
     pub(crate) fn with(&self, key: &'static str, value: String) -> Result<Self, ConfigError> {
         let mut config = self.clone();
@@ -97,7 +104,8 @@ impl Config {
 
     /// Returns a file with every setting, its default, and what it is for.
     pub(crate) fn sample() -> String {
-        let mut text = String::from("# universe.toml: every setting with its default. Flags and environment go before it.\n");
+        let mut text =
+            String::from("# universe.toml: every setting with its default. Flags and environment go before it.\n");
         let mut section = "";
         for key in &KEYS {
             let (of, name) = key.name.split_once('.').unwrap_or(("", key.name));
@@ -125,7 +133,7 @@ impl Config {
             Err(reason) => return Err(ConfigError::Unreadable { file: file.to_owned(), reason }),
         };
         let syntax = |message: String| ConfigError::Syntax { file: file.to_owned(), message };
-        let table: toml::Table = text.parse().map_err(|e: toml::de::Error| syntax(e.to_string()))?;
+        let table: toml::Table = text.parse().map_err(|e: toml::de::Error| syntax(located(&text, &e)))?;
         let origin = file.display().to_string();
         for (section, value) in table {
             let toml::Value::Table(entries) = value else {
@@ -136,7 +144,9 @@ impl Config {
                     toml::Value::String(text) => text,
                     toml::Value::Integer(number) => number.to_string(),
                     toml::Value::Boolean(truth) => truth.to_string(),
-                    other => return Err(syntax(format!("{section}.{name} = {other} is neither text, number nor truth"))),
+                    other => {
+                        return Err(syntax(format!("{section}.{name} = {other} is neither text, number nor truth")));
+                    }
                 };
                 self.set_by_name(&format!("{section}.{name}"), value, &origin)?;
             }
@@ -181,6 +191,15 @@ impl Config {
         self.settings.insert(key.name, Setting { value, origin: origin.to_owned() });
         Ok(())
     }
+}
+
+/// Says where a text is no TOML, without repeating it: it may hold a password, or be anything.
+fn located(text: &str, error: &toml::de::Error) -> String {
+    let message = error.message().replace('\n', ", ");
+    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else { return message };
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    format!("line {line}, column {column}: {message}")
 }
 
 fn unknown(key: &str, origin: &str) -> ConfigError {

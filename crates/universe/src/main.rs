@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     if let Err(error) = dotenv
         && !error.not_found()
     {
-        eprintln!("error: the file .env cannot be read: {error}");
+        eprintln!("error: {}", dotenv_complaint(&error));
         return ExitCode::from(cli::EXIT_USAGE);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
@@ -29,4 +29,21 @@ fn main() -> ExitCode {
         }
     };
     runtime.block_on(cli::run(arguments))
+}
+
+/// Says what is wrong with `.env` without repeating a line of it, which may be a password.
+fn dotenv_complaint(error: &dotenvy::Error) -> String {
+    match error {
+        dotenvy::Error::LineParse(line, _) => {
+            let name = line.split_once('=').map(|(name, _)| name.trim());
+            let is_name = |name: &&str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+            match name.filter(is_name) {
+                Some(name) => {
+                    format!("the file .env is not right: the value of {name} does not parse; check its quotes")
+                }
+                None => "the file .env is not right: a line of it is not NAME=value".to_owned(),
+            }
+        }
+        other => format!("the file .env cannot be read: {other}"),
+    }
 }

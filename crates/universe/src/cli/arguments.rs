@@ -9,9 +9,15 @@ use universe_core::plan::Mode;
 
 use crate::config::{Config, ConfigError};
 
+/// How wide help is, on every terminal: what a page shows is what a person sees.
+const WIDTH: usize = 90;
+
+/// The heading of what every command takes, apart from what one command takes.
+const EVERYWHERE: &str = "Options of every command";
+
 /// Universe membership: which stocks and ETFs belong to which universe, as of any day, and why
 #[derive(Parser)]
-#[command(name = "universe", version, arg_required_else_help = true, after_help = "\
+#[command(name = "universe", version, arg_required_else_help = true, term_width = WIDTH, after_help = "\
 Examples:
   universe demo                                   try it on a made-up market
   universe load screener nasdaq_2024-01-02.csv    load a day of listings
@@ -30,30 +36,27 @@ pub(crate) struct Arguments {
 #[derive(Args)]
 pub(crate) struct Global {
     /// Database: postgresql://user:password@host/name or sqlite:PATH
-    #[arg(long, global = true, value_name = "URI")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "URI")]
     pub(crate) database: Option<String>,
     /// Configuration file instead of universe.toml
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// How data is printed
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "table")]
+    /// How data is printed: table for people, json and csv for programs
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "FORMAT", default_value = "table")]
     pub(crate) format: Format,
     /// Print no words beside the data
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = EVERYWHERE)]
     pub(crate) quiet: bool,
     /// Say more; twice, log everything
-    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    #[arg(long, short, global = true, help_heading = EVERYWHERE, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
 }
 
 /// How data is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people
     Table,
-    /// For programs
     Json,
-    /// For spreadsheets
     Csv,
 }
 
@@ -106,7 +109,9 @@ Examples:
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Print the completions of a shell
-    #[command(after_help = "Example:\n  universe completions bash > ~/.local/share/bash-completion/completions/universe")]
+    #[command(
+        after_help = "Example:\n  universe completions bash > ~/.local/share/bash-completion/completions/universe"
+    )]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
@@ -196,14 +201,14 @@ pub(crate) struct Sync {
     /// The session, instead of the newest one with prices
     #[arg(long, value_name = "DATE")]
     pub(crate) session: Option<Date>,
-    /// The part of the work
+    /// The part of the work: full, market_cap, themes or ipos
     #[arg(long, default_value = "full", value_parser = mode)]
     pub(crate) mode: Mode,
     /// Show what would change, and why, and write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Keep universes that no rule and no import defines
-    #[arg(long, alias = "no-delete")]
+    #[arg(long, visible_alias = "no-delete")]
     pub(crate) preserve: bool,
     /// Make changes that would be held for approval
     #[arg(long)]
@@ -275,8 +280,8 @@ impl Global {
     /// Puts the configuration together.
     pub(crate) fn config(&self) -> Result<Config, ConfigError> {
         let flags: Vec<_> = self.database.iter().map(|uri| ("database.uri", uri.clone())).collect();
-        let environment = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let environment =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         Config::load(self.config.as_deref(), environment, &flags)
     }
 }

@@ -1,17 +1,18 @@
 //! `universe db`.
 
+use anyhow::Context as _;
 use universe_service::Ambient as _;
-use universe_store::{DatabaseUri, open};
+use universe_store::open;
 
 use super::arguments::{Db, Global};
 use super::output::{self, Rows};
-use super::{EXIT_DONE, EXIT_HELD};
+use super::{EXIT_DONE, EXIT_HELD, session};
 use crate::clock::Surroundings;
 use crate::config::Config;
 
 pub(crate) async fn run(global: &Global, config: &Config, command: &Db) -> anyhow::Result<u8> {
-    let uri: DatabaseUri = config.get("database.uri").unwrap_or_default().parse()?;
-    let store = open(&uri).await?;
+    let uri = session::database_uri(config)?;
+    let store = open(&uri).await.with_context(|| format!("cannot open {uri}"))?;
     match command {
         Db::Migrate => {
             let applied = store.migrate(Surroundings.now()).await?;
@@ -32,7 +33,7 @@ pub(crate) async fn run(global: &Global, config: &Config, command: &Db) -> anyho
                         vec![
                             migration.version.to_string(),
                             migration.name.clone(),
-                            migration.applied_at.map_or("not applied".to_owned(), |at| at.to_string()),
+                            migration.applied_at.map_or("not applied".to_owned(), |at| output::instant(&at)),
                             if migration.is_intact { "yes" } else { "NO" }.to_owned(),
                         ]
                     })

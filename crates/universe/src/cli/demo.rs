@@ -29,10 +29,8 @@ pub(crate) async fn run(global: &Global, config: &Config, command: &Demo) -> any
         "the database has runs already; the demo wants an empty one"
     );
     let first_session = date(2024, 1, 2);
-    let mut market = Market::new(
-        command.seed,
-        MarketConfig { listings: command.listings as usize, first_session, event_rate: 1.0 },
-    );
+    let mut market =
+        Market::new(command.seed, MarketConfig { listings: command.listings as usize, first_session, event_rate: 1.0 });
     let mut rules = session::rules(&*store, &config).await?;
     let bar = output::progress(global, u64::from(command.sessions), "sessions");
     let mut last = None;

@@ -1,16 +1,18 @@
 //! `universe load`: market data and lists of members, from files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use jiff::civil::Date;
 use universe_core::expression::{Address, SetExpression};
-use universe_core::{UniverseId, UniverseType};
+use universe_core::{Issue, Symbol, UniverseId, UniverseType, expect_session};
 use universe_service::{
     LoadError, LoadReport, LookupError, load_prices, load_screener, load_snapshots, load_symbols, load_universe,
     resolve,
 };
-use universe_store::Store;
+use universe_store::{Needs, Store};
 
 use super::arguments::{Global, Load};
+use super::failure::Usage;
 use super::output::{self, Rows};
 use super::{EXIT_DONE, EXIT_FAILED, failure, session};
 use crate::clock::Surroundings;
@@ -18,6 +20,8 @@ use crate::config::Config;
 
 /// How many issues are shown to a person before the rest is summed up.
 const ISSUES_SHOWN: usize = 20;
+/// How many unknown symbols are named before the rest is counted.
+const UNKNOWN_SHOWN: usize = 8;
 
 pub(crate) async fn run(global: &Global, config: &Config, command: Load) -> anyhow::Result<u8> {
     let store = session::open_store(global, config).await?;
@@ -27,33 +31,57 @@ pub(crate) async fn run(global: &Global, config: &Config, command: Load) -> anyh
         bar.inc(1);
         bar.set_message(words.to_owned());
     };
-    let (report, code) = match command {
-        Load::Screener { files, as_of } => screener(global, store, files, as_of).await?,
+    let report = match command {
+        Load::Screener { files, as_of } => {
+            bar.finish_and_clear();
+            return screener(global, store, files, as_of).await;
+        }
         Load::Snapshots { files, as_of, from, to } => {
-            let report =
-                load_snapshots(store, &files, as_of.or(from), as_of.or(to), &Surroundings, &told).await?;
-            (report, EXIT_DONE)
+            load_snapshots(store, &files, as_of.or(from), as_of.or(to), &Surroundings, &told).await?
         }
-        Load::Symbols { file, as_of } => (load_symbols(store, &file, as_of, &Surroundings).await?, EXIT_DONE),
-        Load::Prices { file } => (load_prices(store, &file, &Surroundings, &told).await?, EXIT_DONE),
-        Load::Universe { file, universe, as_of } => {
-            let rules = session::rules(store, config).await?;
-            let id = address_of(store, config, &rules, &universe).await?;
-            let mut request = session::sync_request(config);
-            request.session = as_of.map(universe_core::expect_session).transpose().map_err(universe_service::SyncError::from)?;
-            let (report, outcome) = load_universe(store, &rules, &file, &id, &request, &Surroundings).await?;
-            let count = outcome.plan.universes.first().map_or(0, |universe| universe.members.len());
-            if outcome.was_written {
-                output::remark(global, &format!("{id} has {count} members as of {}", outcome.run.session));
-            } else {
-                output::remark(global, &format!("{id} has these members already"));
-            }
-            (report, EXIT_DONE)
-        }
+        Load::Symbols { file, as_of } => load_symbols(store, &file, as_of, &Surroundings).await?,
+        Load::Prices { file } => load_prices(store, &file, &Surroundings, &told).await?,
+        Load::Universe { file, universe, as_of } => members(global, config, store, &file, &universe, as_of).await?,
     };
     bar.finish_and_clear();
     print(global, &report)?;
-    Ok(code)
+    Ok(EXIT_DONE)
+}
+
+/// Loads the members of one universe, and says what became of it.
+async fn members(
+    global: &Global,
+    config: &Config,
+    store: &dyn Store,
+    file: &Path,
+    universe: &str,
+    as_of: Option<Date>,
+) -> anyhow::Result<LoadReport> {
+    let rules = session::rules(store, config).await?;
+    let id = address_of(store, config, &rules, universe).await?;
+    let mut request = session::sync_request(config);
+    request.session = as_of.map(expect_session).transpose()?;
+    let (report, outcome) = load_universe(store, &rules, file, &id, &request, &Surroundings).await?;
+    let found = store.member_list(&request.environment, &id, None, None).await?;
+    let members: Vec<Symbol> =
+        found.map(|found| found.members.into_iter().map(|member| member.symbol).collect()).unwrap_or_default();
+    if outcome.was_written {
+        output::remark(global, &format!("{id} has {} members as of {}", members.len(), outcome.run.session));
+    } else {
+        output::remark(global, &format!("{id} has these {} members already", members.len()));
+    }
+    let needs = Needs { company_names: false, facts: Vec::new(), returns: false };
+    let known = store.observation_read(outcome.run.session, &needs).await?.symbol;
+    let unknown: Vec<&str> =
+        members.iter().filter(|symbol| known.binary_search(symbol).is_err()).map(Symbol::as_str).collect();
+    if !unknown.is_empty() {
+        let some = unknown.iter().take(UNKNOWN_SHOWN).copied().collect::<Vec<_>>().join(", ");
+        let more = unknown.len().saturating_sub(UNKNOWN_SHOWN);
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        let (of, all) = (unknown.len(), members.len());
+        output::remark(global, &format!("note: {of} of the {all} symbols are not in `symbols`: {some}{more}"));
+    }
+    Ok(report)
 }
 
 /// Loads files one by one, in order of their names, which carry dates; a refused file does not stop the others.
@@ -61,11 +89,11 @@ async fn screener(
     global: &Global,
     store: &dyn Store,
     mut files: Vec<PathBuf>,
-    as_of: Option<jiff::civil::Date>,
-) -> anyhow::Result<(LoadReport, u8)> {
+    as_of: Option<Date>,
+) -> anyhow::Result<u8> {
     files.sort_by(|a, b| a.file_name().cmp(&b.file_name()));
     let mut total = LoadReport::default();
-    let mut code = EXIT_DONE;
+    let mut refused = Vec::new();
     let bar = output::progress(global, files.len() as u64, "files");
     for file in &files {
         bar.set_message(file.display().to_string());
@@ -80,21 +108,27 @@ async fn screener(
             }
             Err(error @ LoadError::Feed(_)) if files.len() > 1 => {
                 let error = anyhow::Error::from(error);
-                output::words(&failure::shown(&error));
-                total.issues.push(universe_core::Issue {
-                    file: file.display().to_string(),
-                    line: None,
-                    symbol: None,
-                    reason: format!("{error:#}"),
-                });
-                code = EXIT_FAILED;
+                bar.suspend(|| output::words(&failure::shown(&error)));
+                let file = file.display().to_string();
+                refused.push(Issue { file, line: None, symbol: None, reason: format!("{error:#}") });
             }
             Err(error) => return Err(error.into()),
         }
         bar.inc(1);
     }
     bar.finish_and_clear();
-    Ok((total, code))
+    if refused.is_empty() {
+        print(global, &total)?;
+        return Ok(EXIT_DONE);
+    }
+    // Those were told as errors when they happened; what is data is in the answer all the same.
+    if total.files.is_empty() {
+        anyhow::bail!("none of the {} files was loaded", files.len());
+    }
+    let told = refused.len();
+    total.issues.splice(0..0, refused);
+    print_after(global, &total, told)?;
+    Ok(EXIT_FAILED)
 }
 
 /// Finds the universe that a list is for; one that does not exist yet must be named with its type.
@@ -108,22 +142,38 @@ async fn address_of(
     let known: Vec<UniverseId> = known.into_iter().map(|universe| universe.id).collect();
     let address = match SetExpression::parse(text).map_err(LookupError::from)? {
         SetExpression::Universe(address) => address,
-        _ => anyhow::bail!("{text} is a combination of universes; a list has one"),
+        _ => return Err(Usage(format!("{text} is a combination of universes; a list is for one")).into()),
     };
     let Address { universe_type, key } = &address;
     match resolve(&address, &known, rules) {
         Ok(id) => {
+            if let Some(rule) = rules.rule_of(&id).filter(|rule| !session::is_imported(rule)) {
+                return Err(Usage(format!(
+                    "{id} is decided by the rule {}, and a list would have no effect; \
+                     choose another key, such as {}:my_list",
+                    rule.name, id.universe_type
+                ))
+                .into());
+            }
             UniverseId::new(id.universe_type, id.key())?;
             Ok(id)
         }
         Err(LookupError::Unknown { .. }) if universe_type.is_none() && key.starts_with("index_") => {
             Ok(UniverseId::new(UniverseType::StockUniverse, key)?)
         }
-        Err(error) => Err(anyhow::Error::from(error).context(format!("a new universe is named with its type: stock_universe:{key}"))),
+        Err(error) => {
+            Err(anyhow::Error::from(error)
+                .context(format!("a new universe is named with its type: stock_universe:{key}")))
+        }
     }
 }
 
 fn print(global: &Global, report: &LoadReport) -> anyhow::Result<()> {
+    print_after(global, report, 0)
+}
+
+/// Prints what a load did; the first `told` issues were said already.
+fn print_after(global: &Global, report: &LoadReport, told: usize) -> anyhow::Result<()> {
     output::print(global, report, || Rows {
         columns: vec!["files", "rows", "loaded", "changed", "issues"],
         rows: vec![vec![
@@ -134,13 +184,14 @@ fn print(global: &Global, report: &LoadReport) -> anyhow::Result<()> {
             report.issues.len().to_string(),
         ]],
     })?;
-    for issue in report.issues.iter().take(ISSUES_SHOWN) {
+    let issues = &report.issues[told..];
+    for issue in issues.iter().take(ISSUES_SHOWN) {
         let line = issue.line.map(|line| format!(":{line}")).unwrap_or_default();
         let symbol = issue.symbol.as_deref().map(|symbol| format!(" {symbol}:")).unwrap_or_default();
         output::remark(global, &format!("issue: {}{line}:{symbol} {}", issue.file, issue.reason));
     }
-    if report.issues.len() > ISSUES_SHOWN {
-        let more = report.issues.len() - ISSUES_SHOWN;
+    if issues.len() > ISSUES_SHOWN {
+        let more = issues.len() - ISSUES_SHOWN;
         output::remark(global, &format!("… and {more} more issues; --format json has them all"));
     }
     Ok(())

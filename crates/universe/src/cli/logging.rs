@@ -11,6 +11,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use universe_service::{Ambient as _, new_york_date};
 
 use super::arguments::Global;
+use super::output;
 use crate::clock::Surroundings;
 use crate::config::Config;
 
@@ -19,8 +20,15 @@ const DAYS_KEPT: i32 = 30;
 
 /// Starts logging as configured; `-vv` logs everything.
 pub(crate) fn start(config: &Config, global: &Global) -> anyhow::Result<()> {
-    let level = if global.verbose > 1 { "debug" } else { config.get("log.level").unwrap_or("warn") };
-    let terminal = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let level = match (global.verbose, global.quiet) {
+        (2.., _) => "debug",
+        (_, true) => "error",
+        (_, false) => config.get("log.level").unwrap_or("warn"),
+    };
+    let terminal = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(output::is_coloured(&std::io::stderr()))
+        .with_target(false);
     let file = match config.get("log.directory") {
         Some(directory) => {
             let today = new_york_date(Surroundings.now());
@@ -29,7 +37,8 @@ pub(crate) fn start(config: &Config, global: &Global) -> anyhow::Result<()> {
         }
         None => None,
     };
-    let filter = EnvFilter::try_new(format!("{level},tokio_postgres=warn"))?;
+    // Of libraries only what is wrong: the parser of expressions alone says thousands of things.
+    let filter = EnvFilter::try_new(format!("{level},tokio_postgres=warn,sqlparser=warn"))?;
     // A second start, as in a test of this process, keeps the first.
     let _ = tracing_subscriber::registry().with(filter).with(terminal).with(file).try_init();
     Ok(())

@@ -5,6 +5,8 @@ use std::io::{IsTerminal as _, Write as _};
 use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
 
+use jiff::Timestamp;
+
 use super::arguments::{Format, Global};
 
 /// A table: the names of its columns, and rows of as many cells.
@@ -54,8 +56,20 @@ pub(crate) fn progress(global: &Global, total: u64, unit: &str) -> indicatif::Pr
         return indicatif::ProgressBar::hidden();
     }
     let template = format!("{{bar:30}} {{pos}}/{{len}} {unit}  {{msg}}");
-    let style = indicatif::ProgressStyle::with_template(&template).unwrap_or_else(|_| indicatif::ProgressStyle::default_bar());
-    indicatif::ProgressBar::new(total).with_style(style)
+    let style =
+        indicatif::ProgressStyle::with_template(&template).unwrap_or_else(|_| indicatif::ProgressStyle::default_bar());
+    // Also when it is dropped because of an error, whose message must not be appended to a bar.
+    indicatif::ProgressBar::new(total).with_style(style).with_finish(indicatif::ProgressFinish::AndClear)
+}
+
+/// Returns an instant as tables show it.
+pub(crate) fn instant(at: &Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
+/// Returns whether text on a stream may be coloured: on a terminal, unless the reader wants none (no-color.org).
+pub(crate) fn is_coloured(stream: &impl std::io::IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 fn table_text(rows: &Rows) -> String {
@@ -64,9 +78,10 @@ fn table_text(rows: &Rows) -> String {
     if std::io::stdout().is_terminal() {
         table.set_content_arrangement(ContentArrangement::Dynamic);
     }
+    let is_bold = is_coloured(&std::io::stdout());
     let heading = |name: &&str| {
         let cell = Cell::new(name.to_uppercase().replace('_', " "));
-        if std::io::stdout().is_terminal() { cell.add_attribute(Attribute::Bold) } else { cell }
+        if is_bold { cell.add_attribute(Attribute::Bold) } else { cell }
     };
     table.set_header(rows.columns.iter().map(heading));
     for row in &rows.rows {
@@ -110,7 +125,10 @@ mod tests {
     fn csv_holds_no_formula() {
         let rows = Rows {
             columns: vec!["symbol", "change"],
-            rows: vec![vec!["=HYPERLINK(\"x\")".to_owned(), "-1.5".to_owned()], vec!["-cmd".to_owned(), "2.95T".to_owned()]],
+            rows: vec![
+                vec!["=HYPERLINK(\"x\")".to_owned(), "-1.5".to_owned()],
+                vec!["-cmd".to_owned(), "2.95T".to_owned()],
+            ],
         };
         assert_eq!(csv_text(&rows).expect("text"), "symbol,change\n\"'=HYPERLINK(\"\"x\"\")\",-1.5\n'-cmd,2.95T\n");
     }

@@ -4,10 +4,15 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 use universe_core::Symbol;
-use universe_service::{Answer, Question, look_up};
+use universe_core::expression::SetExpression;
+use universe_core::rule::RuleSet;
+use universe_service::{Answer, LookupError, Question, look_up, resolve};
+use universe_store::Store;
 
 use super::arguments::{Diff, Global, Runs, Show};
+use super::failure::Usage;
 use super::output::{self, Rows};
+use super::session::is_imported;
 use super::{EXIT_DONE, EXIT_HELD, session};
 use crate::config::Config;
 
@@ -38,7 +43,7 @@ pub(crate) async fn list(global: &Global, config: &Config) -> anyhow::Result<u8>
                     universe.name.clone(),
                     universe.category.clone().unwrap_or_default(),
                     universe.count.to_string(),
-                    universe.last_updated.map(|at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()).unwrap_or_default(),
+                    universe.last_updated.map(|at| output::instant(&at)).unwrap_or_default(),
                 ]
             })
             .collect(),
@@ -49,13 +54,15 @@ pub(crate) async fn list(global: &Global, config: &Config) -> anyhow::Result<u8>
 pub(crate) async fn show(global: &Global, config: &Config, command: &Show) -> anyhow::Result<u8> {
     let store = session::open_store(global, config).await?;
     let rules = session::rules(&*store, config).await?;
-    let question = Question {
-        environment: session::environment(config),
-        as_of: command.as_of,
-        known_at: command.known_at,
-    };
-    let answer = look_up(&*store, &rules, &command.universe, question).await?;
+    let question =
+        Question { environment: session::environment(config), as_of: command.as_of, known_at: command.known_at };
+    let answer = answer_to(&*store, &rules, &command.universe, question).await?;
     say_remarks(global, &answer);
+    if let Some(instant) = command.known_at
+        && answer.members.is_empty()
+    {
+        output::remark(global, &format!("note: at {instant} no members of {} were known", answer.name));
+    }
     let symbols: Vec<&Symbol> = answer.members.iter().map(|member| &member.symbol).collect();
     let data = json!({
         "type": answer.id.as_ref().map(|id| id.universe_type),
@@ -65,7 +72,6 @@ pub(crate) async fn show(global: &Global, config: &Config, command: &Show) -> an
         "count": answer.members.len(),
         "symbols": symbols,
         "members": answer.members,
-        "remarks": answer.remarks,
     });
     output::print(global, &data, || Rows {
         columns: vec!["symbol", "company_name", "rank", "market_cap", "sector", "since"],
@@ -92,14 +98,16 @@ pub(crate) async fn show(global: &Global, config: &Config, command: &Show) -> an
 }
 
 pub(crate) async fn diff(global: &Global, config: &Config, command: &Diff) -> anyhow::Result<u8> {
-    anyhow::ensure!(command.from <= command.to, "{} is after {}: give the earlier day first", command.from, command.to);
+    if command.from > command.to {
+        return Err(Usage(format!("{} is after {}: give the earlier day first", command.from, command.to)).into());
+    }
     let store = session::open_store(global, config).await?;
     let rules = session::rules(&*store, config).await?;
     let environment = session::environment(config);
     let mut sides = Vec::with_capacity(2);
     for day in [command.from, command.to] {
         let question = Question { environment, as_of: Some(day), known_at: None };
-        let answer = look_up(&*store, &rules, &command.universe, question).await?;
+        let answer = answer_to(&*store, &rules, &command.universe, question).await?;
         say_remarks(global, &answer);
         sides.push(answer.members.into_iter().map(|member| member.symbol).collect::<BTreeSet<Symbol>>());
     }
@@ -124,7 +132,17 @@ pub(crate) async fn runs(global: &Global, config: &Config, command: &Runs) -> an
     let store = session::open_store(global, config).await?;
     let runs = store.run_list(session::environment(config), command.limit, 0).await?;
     output::print(global, &runs, || Rows {
-        columns: vec!["run_id", "session", "mode", "status", "changes", "universes", "triggered_by", "started_at", "seconds"],
+        columns: vec![
+            "run_id",
+            "session",
+            "mode",
+            "status",
+            "changes",
+            "universes",
+            "triggered_by",
+            "started_at",
+            "seconds",
+        ],
         rows: runs
             .iter()
             .map(|run| {
@@ -137,7 +155,7 @@ pub(crate) async fn runs(global: &Global, config: &Config, command: &Runs) -> an
                     run.total_changes.to_string(),
                     run.universes_updated.len().to_string(),
                     run.triggered_by.clone(),
-                    run.started_at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
+                    output::instant(&run.started_at),
                     seconds.map(|seconds| format!("{seconds:.3}")).unwrap_or_default(),
                 ]
             })
@@ -180,6 +198,27 @@ pub(crate) async fn validate(global: &Global, config: &Config) -> anyhow::Result
     })?;
     output::remark(global, &format!("{checked} universes checked, {} findings", found.len()));
     Ok(if found.is_empty() { EXIT_DONE } else { EXIT_HELD })
+}
+
+/// Answers a question; of a universe that only a rule knows yet, says how it comes to members.
+async fn answer_to(store: &dyn Store, rules: &RuleSet, asked: &str, question: Question<'_>) -> anyhow::Result<Answer> {
+    let error = match look_up(store, rules, asked, question).await {
+        Ok(answer) => return Ok(answer),
+        Err(error) => error,
+    };
+    if let LookupError::Unknown { asked, .. } = &error
+        && let Ok(SetExpression::Universe(address)) = SetExpression::parse(asked)
+        && let Ok(id) = resolve(&address, &[], rules)
+        && let Some(rule) = rules.rule_of(&id)
+    {
+        let how = if is_imported(rule) {
+            format!("load them with `universe load universe FILE --universe {}`", id.key())
+        } else {
+            "the next `universe sync` finds them".to_owned()
+        };
+        anyhow::bail!("{id} has no members yet; {how}");
+    }
+    Err(error.into())
 }
 
 fn say_remarks(global: &Global, answer: &Answer) {

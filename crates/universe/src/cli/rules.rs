@@ -99,7 +99,8 @@ fn text_of(config: &Config, rules: &RuleSet, name: &str) -> anyhow::Result<Strin
     });
     let rule = rules.rules.iter().find(|rule| rule.name == name).or(by_key);
     let names = rules.rules.iter().map(|rule| rule.name.as_str());
-    let near = universe_core::nearest(name, names).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+    let near = universe_core::nearest(name, names)
+        .map_or_else(|| "; `universe rules show` lists them".to_owned(), |near| format!("; did you mean {near}?"));
     let rule = rule.with_context(|| format!("there is no rule {name}{near}"))?;
     let file = format!("{}.toml", rule.name);
     let own = session::own_rule_files(config)?;

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use universe_core::planner::{Holds, Request, Undefined};
 use universe_core::plan::Mode;
-use universe_core::rule::{RuleFile, RuleSet};
+use universe_core::planner::{Holds, Request, Undefined};
+use universe_core::rule::{Definition, Membership, Rule, RuleFile, RuleSet};
 use universe_service::{Ambient as _, SyncRequest, Writing};
 use universe_store::{Backend, DatabaseUri, Store, open};
 
@@ -20,7 +20,7 @@ const RULE_FILES_MAX: usize = 1_000;
 
 /// Opens the database that the configuration names; the embedded one is set up when it is new.
 pub(crate) async fn open_store(global: &Global, config: &Config) -> anyhow::Result<Arc<dyn Store>> {
-    let uri: DatabaseUri = config.get("database.uri").unwrap_or_default().parse()?;
+    let uri = database_uri(config)?;
     let store = open(&uri).await.with_context(|| format!("cannot open {uri}"))?;
     if store.backend() == Backend::Sqlite {
         let applied = store.migrate(Surroundings.now()).await?;
@@ -29,6 +29,18 @@ pub(crate) async fn open_store(global: &Global, config: &Config) -> anyhow::Resu
         }
     }
     Ok(store)
+}
+
+/// Returns the address of the database.
+pub(crate) fn database_uri(config: &Config) -> anyhow::Result<DatabaseUri> {
+    let parsed: Result<DatabaseUri, _> = config.get("database.uri").unwrap_or_default().parse();
+    let origin = config.origin("database.uri").unwrap_or("the defaults");
+    parsed.with_context(|| format!("cannot use the database address from {origin}"))
+}
+
+/// Returns whether the members of a rule's universe are lists that somebody loads.
+pub(crate) fn is_imported(rule: &Rule) -> bool {
+    matches!(&rule.definition, Definition::Single(single) if matches!(single.membership, Membership::Imported))
 }
 
 /// Returns the environment of `cache_entries`.
@@ -60,7 +72,8 @@ pub(crate) fn own_rule_files(config: &Config) -> anyhow::Result<Vec<RuleFile>> {
 
 /// Reads one rule file.
 pub(crate) fn rule_file(path: &Path) -> anyhow::Result<RuleFile> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the rule file {}", path.display()))?;
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read the rule file {}", path.display()))?;
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     Ok(RuleFile { name, text })
 }

@@ -11,6 +11,9 @@ use super::{EXIT_DONE, EXIT_FAILED, EXIT_HELD, session};
 use crate::clock::Surroundings;
 use crate::config::Config;
 
+/// How many notes of a step are shown to a person who did not ask for all.
+const NOTES_SHOWN: usize = 2;
+
 pub(crate) async fn run(global: &Global, config: &Config, command: &Sync) -> anyhow::Result<u8> {
     let store = session::open_store(global, config).await?;
     let rules = session::rules(&*store, config).await?;
@@ -48,7 +51,7 @@ pub(crate) fn print(global: &Global, outcome: &SyncOutcome, dry_run: bool) -> an
             text.push_str(&render_diff(&outcome.plan, global.verbose > 0));
         }
         output::write_out(&text)?;
-        output::print(global, &Value::Null, || steps_table(&outcome.plan))?;
+        output::print(global, &Value::Null, || steps_table(&outcome.plan, global.verbose > 0))?;
         return output::write_out(&format!("\n{}\n", summary(outcome, dry_run)));
     }
     output::print(global, &json(outcome), || changes_table(&outcome.plan))
@@ -77,19 +80,23 @@ fn json(outcome: &SyncOutcome) -> Value {
         "alerts": run.alerts,
         "held": run.held,
         "duration_seconds": duration,
-        "written": outcome.was_written,
-        "remarks": outcome.remarks,
     })
 }
 
-fn steps_table(plan: &Plan) -> Rows {
+fn steps_table(plan: &Plan, all_notes: bool) -> Rows {
     let mut rows = Vec::new();
     for step in &plan.steps {
         let status = format!("{:?}", step.status).to_lowercase();
-        let mut says = step.error.iter().chain(&step.notes);
-        let first = says.next().cloned().unwrap_or_default();
+        let mut says: Vec<String> = step.error.iter().chain(&step.notes).cloned().collect();
+        if !all_notes && says.len() > NOTES_SHOWN {
+            let more = says.len() - NOTES_SHOWN;
+            says.truncate(NOTES_SHOWN);
+            says.push(format!("(+{more} more {} with -v)", if more == 1 { "note" } else { "notes" }));
+        }
+        let mut says = says.into_iter();
+        let first = says.next().unwrap_or_default();
         rows.push(vec![step.step.as_str().to_owned(), status, step.changes.to_string(), first]);
-        rows.extend(says.map(|note| vec![String::new(), String::new(), String::new(), note.clone()]));
+        rows.extend(says.map(|note| vec![String::new(), String::new(), String::new(), note]));
     }
     Rows { columns: vec!["step", "status", "changes", "notes"], rows }
 }
@@ -137,7 +144,9 @@ fn summary(outcome: &SyncOutcome, dry_run: bool) -> String {
         text.push_str(&format!("\nalert: {}", alert.message));
     }
     if outcome.plan.held_universes().next().is_some() {
-        text.push_str("\nheld changes are made with `universe sync --force`, once you have looked at them with --dry-run");
+        text.push_str(
+            "\nheld changes are made with `universe sync --force`, once you have looked at them with --dry-run",
+        );
     }
     text
 }
