@@ -220,7 +220,8 @@ comment on column universe.universe.sequence is 'number of the last change of me
 comment on column universe.universe.entry_updated_at is
   'cache_entries.updated_at as it was written; another value there means that somebody else wrote the entry';
 
--- Without foreign keys: runs write tens of thousands of rows at once, under the lock of head.
+-- Without foreign keys, and without an index on symbol alone: a first run writes tens of thousands of rows, and
+-- either would take as long again. The universes of one symbol are found through the key, one descent for each.
 create table universe.membership (
   universe_id integer not null,
   symbol text collate "C" not null,
@@ -236,7 +237,6 @@ create table universe.membership (
   closed_rank integer,
   constraint membership_pkey primary key (universe_id, symbol, opened_run)
 ) with (fillfactor = 90);
-create index membership_symbol_idx on universe.membership (symbol);
 comment on table universe.membership is 'the dated fact of being in a universe: half-open, by session';
 comment on column universe.membership.valid_to is
   'first session no longer a member; equal to valid_from where a run of the same session superseded it';
