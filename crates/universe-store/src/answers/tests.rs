@@ -1,0 +1,136 @@
+use jiff::civil::date;
+use serde_json::json;
+use universe_core::UniverseType;
+
+use super::*;
+
+fn day(day: i8) -> Date {
+    date(2024, 3, day)
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).expect("an instant")
+}
+
+fn interval(symbol: &str, from: i8, opened: i64, closed: Option<(i8, i64)>) -> Interval {
+    Interval {
+        symbol: Symbol::from_stored(symbol),
+        valid_from: day(from),
+        valid_to: closed.map(|(to, _)| day(to)),
+        opened_at: at(opened),
+        closed_at: closed.map(|(_, closed)| at(closed)),
+    }
+}
+
+#[track_caller]
+fn check(intervals: &[Interval], as_of: Option<i8>, known_at: Option<i64>, expected: &[(&str, i8)]) {
+    let members = members_as_of(intervals, as_of.map(day), known_at.map(at));
+    let members: Vec<(&str, Date)> =
+        members.iter().map(|m| (m.symbol.as_str(), m.since.expect("always known"))).collect();
+    let expected: Vec<(&str, Date)> = expected.iter().map(|(symbol, since)| (*symbol, day(*since))).collect();
+    assert_eq!(members, expected);
+}
+
+#[test]
+fn intervals_are_half_open() {
+    let intervals = [interval("NVDA", 4, 100, Some((6, 200)))];
+    check(&intervals, Some(3), None, &[]);
+    check(&intervals, Some(4), None, &[("NVDA", 4)]);
+    check(&intervals, Some(5), None, &[("NVDA", 4)]);
+    check(&intervals, Some(6), None, &[]);
+    check(&intervals, None, None, &[]);
+}
+
+#[test]
+fn what_was_recorded_later_has_not_happened() {
+    let intervals = [interval("NVDA", 4, 100, Some((6, 200)))];
+    check(&intervals, Some(7), Some(99), &[]);
+    check(&intervals, Some(7), Some(150), &[("NVDA", 4)]);
+    check(&intervals, Some(7), Some(200), &[]);
+    check(&intervals, None, Some(150), &[("NVDA", 4)]);
+}
+
+#[test]
+fn a_correction_within_the_session_supersedes() {
+    let intervals = [interval("NVDA", 4, 100, Some((4, 200)))];
+    check(&intervals, Some(4), None, &[]);
+    check(&intervals, Some(4), Some(150), &[("NVDA", 4)]);
+}
+
+#[test]
+fn membership_goes_on_where_intervals_meet() {
+    let intervals = [
+        interval("NVDA", 4, 100, Some((6, 200))),
+        interval("NVDA", 6, 200, Some((6, 300))),
+        interval("NVDA", 6, 400, None),
+    ];
+    check(&intervals, None, None, &[("NVDA", 4)]);
+    check(&[interval("NVDA", 4, 100, Some((5, 200))), interval("NVDA", 6, 300, None)], None, None, &[("NVDA", 6)]);
+}
+
+fn universe(entry: &Value, count: u64, intervals: &[(&str, i8, Option<i8>)]) -> UniverseEvidence {
+    UniverseEvidence {
+        row: UniverseRow {
+            id: UniverseId::from_stored(UniverseType::StockUniverse, "top_2"),
+            name: "Top 2".to_owned(),
+            category: "market_leader".to_owned(),
+            rule: "rankings".to_owned(),
+            rule_version: String::new(),
+            is_ranked: true,
+            sequence: 0,
+            members: "NVDA AAPL".to_owned(),
+            member_count: 2,
+            reconstituted_session: None,
+            entry_updated_at: None,
+            is_retired: false,
+        },
+        entry: Some((entry.clone(), json!({"count": count}))),
+        intervals: intervals
+            .iter()
+            .map(|(symbol, from, to)| IntervalEvidence {
+                symbol: Symbol::from_stored(symbol),
+                valid_from: day(*from),
+                valid_to: to.map(day),
+            })
+            .collect(),
+    }
+}
+
+fn checks(evidence: &Evidence) -> Vec<&'static str> {
+    inconsistencies(evidence).iter().map(|found| found.check).collect()
+}
+
+#[test]
+fn each_check_finds_its_damage_and_nothing_else() {
+    let open = [("NVDA", 4, None), ("AAPL", 4, None)];
+    let of = |universe| checks(&Evidence { universes: vec![universe], ..Evidence::default() });
+    assert_eq!(of(universe(&json!(["NVDA", "AAPL"]), 2, &open)), [""; 0]);
+    assert_eq!(of(universe(&json!(["AAPL", "NVDA"]), 2, &open)), ["entry_equals_intervals"]);
+    assert_eq!(of(universe(&json!(["NVDA", "AAPL"]), 2, &open[..1])), ["entry_equals_intervals"]);
+    assert_eq!(of(universe(&json!(["NVDA", "AAPL"]), 3, &open)), ["entry_count"]);
+    let overlap = [("NVDA", 4, Some(8)), ("NVDA", 7, None), ("AAPL", 4, None), ("NVDA", 5, Some(5))];
+    assert_eq!(of(universe(&json!(["NVDA", "AAPL"]), 2, &overlap)), ["intervals_overlap"]);
+}
+
+#[test]
+fn numbers_have_no_gaps() {
+    let audit = |found: &[i64], last| {
+        checks(&Evidence { audit: Numbers { found: found.to_vec(), last }, ..Evidence::default() })
+    };
+    assert_eq!(audit(&[1, 2, 3], 3), [""; 0]);
+    assert_eq!(audit(&[], 0), [""; 0]);
+    for (found, last) in [(&[1, 3][..], 3), (&[2, 3], 3), (&[1, 2], 3), (&[], 1)] {
+        assert_eq!(audit(found, last), ["audit_gap"], "{found:?}");
+    }
+}
+
+#[test]
+fn sequences_rise_by_one_and_begin_anew_after_retirement() {
+    let id = UniverseId::from_stored(UniverseType::StockUniverse, "top_2");
+    let of = |sequences: &[u64]| {
+        checks(&Evidence { sequences: sequences.iter().map(|s| (id.clone(), *s)).collect(), ..Evidence::default() })
+    };
+    assert_eq!(of(&[1, 2, 3, 1, 2]), [""; 0]);
+    assert_eq!(of(&[1, 3]), ["sequence_gap"]);
+    assert_eq!(of(&[2]), ["sequence_gap"]);
+}

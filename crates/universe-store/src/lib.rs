@@ -1,0 +1,26 @@
+//! Memberships, listings and runs in SQLite or PostgreSQL, behind one trait.
+//!
+//! Everything above speaks to [`Store`]; which database it is was decided once, by [`open`].
+
+mod answers;
+mod entry;
+mod error;
+mod fingerprint;
+mod migrations;
+mod open;
+mod postgres;
+mod records;
+mod sqlite;
+mod store;
+mod write_set;
+
+pub use entry::{EntryShapeError, entry_symbols};
+pub use error::StoreError;
+pub use open::{DatabaseUri, UriError, open};
+pub use postgres::PostgresStore;
+pub use records::{
+    AuditEntry, Backend, Inconsistency, LoadRecord, Loaded, MemberRecord, MembersAsOf, MembershipRecord,
+    MigrationState, Needs, OutboxEntry, RunRecord, SnapshotRecord, UniverseRecord,
+};
+pub use sqlite::SqliteStore;
+pub use store::Store;
