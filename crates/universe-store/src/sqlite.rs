@@ -1,0 +1,195 @@
+//! The store in one embedded file (or in memory).
+//!
+//! One connection writes, another one reads what was committed, so that lookups never wait for a load.
+//! Both are used on the calling thread, told to the runtime as blocking: what is written is borrowed, and
+//! handing a thousand universes to another thread would mean copying them.
+//!
+//! Durability: write-ahead log with `synchronous = normal`. What a method wrote survives the death of this
+//! process as soon as it returns. When the machine itself dies, the last transactions may be lost as a
+//! whole; the file is never left torn.
+
+mod apply;
+mod connection;
+mod history;
+mod listing;
+mod load;
+mod membership;
+mod migrate;
+mod observe;
+mod values;
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use universe_core::event::Event;
+use universe_core::market::MarketSession;
+use universe_core::plan::Plan;
+use universe_core::state::{ImportedList, State};
+use universe_core::{Bar, ListingRecord, Observation, Snapshot, Symbol, UniverseId};
+
+use crate::{
+    AuditEntry, Backend, Inconsistency, LoadRecord, Loaded, MembersAsOf, MembershipRecord, MigrationState, Needs,
+    OutboxEntry, RunRecord, SnapshotRecord, Store, StoreError, UniverseRecord,
+};
+use connection::Connections;
+
+/// A store in one SQLite file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    connections: Connections,
+}
+
+impl SqliteStore {
+    /// Opens a file, which is created where there is none.
+    ///
+    /// # Errors
+    /// When it cannot be opened or written, or belongs to another program; it is then as it was.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Ok(Self { connections: Connections::open(path)? })
+    }
+
+    /// Makes a store in memory, which is gone with it.
+    ///
+    /// # Errors
+    /// When there is not enough memory.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        Ok(Self { connections: Connections::in_memory()? })
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    fn backend(&self) -> Backend {
+        Backend::Sqlite
+    }
+
+    async fn migration_list(&self) -> Result<Vec<MigrationState>, StoreError> {
+        self.connections.read(migrate::migration_list)
+    }
+
+    async fn migrate(&self, now: Timestamp) -> Result<Vec<String>, StoreError> {
+        self.connections.write(|tx| migrate::migrate(tx, now))
+    }
+
+    async fn observation_read(&self, session: Date, needs: &Needs) -> Result<Observation, StoreError> {
+        self.connections.read(|db| observe::observation_read(db, session, needs))
+    }
+
+    async fn state_read(&self, environment: &str, session: Date) -> Result<State, StoreError> {
+        self.connections.read(|db| membership::state_read(db, environment, session))
+    }
+
+    async fn session_latest(&self, limit: Date) -> Result<Option<Date>, StoreError> {
+        self.connections.read(|db| observe::session_latest(db, limit))
+    }
+
+    async fn fact_list(&self) -> Result<Vec<String>, StoreError> {
+        self.connections.read(observe::fact_list)
+    }
+
+    async fn company_name_list(&self, symbols: &[Symbol]) -> Result<Vec<Option<String>>, StoreError> {
+        self.connections.read(|db| observe::company_name_list(db, symbols))
+    }
+
+    async fn run_apply(&self, plan: &Plan, run: &RunRecord, events: &[Event]) -> Result<(), StoreError> {
+        self.connections.write(|tx| apply::run_apply(tx, plan, run, events))
+    }
+
+    async fn run_failed(&self, run: &RunRecord, events: &[Event]) -> Result<(), StoreError> {
+        self.connections.write(|tx| apply::run_failed(tx, run, events))
+    }
+
+    async fn run_list(&self, environment: &str, limit: u32, offset: u32) -> Result<Vec<RunRecord>, StoreError> {
+        self.connections.read(|db| history::run_list(db, environment, limit, offset))
+    }
+
+    async fn snapshot_load(
+        &self,
+        snapshot: &Snapshot,
+        load: &LoadRecord,
+        now: Timestamp,
+    ) -> Result<Loaded, StoreError> {
+        self.connections.write(|tx| load::snapshot_load(tx, snapshot, load, now))
+    }
+
+    async fn listing_load(
+        &self,
+        listings: &[ListingRecord],
+        as_of: Date,
+        load: &LoadRecord,
+        now: Timestamp,
+    ) -> Result<Loaded, StoreError> {
+        self.connections.write(|tx| load::listing_load(tx, listings, as_of, load, now))
+    }
+
+    async fn bar_load(&self, bars: &[Bar], load: &LoadRecord, now: Timestamp) -> Result<Loaded, StoreError> {
+        self.connections.write(|tx| load::bar_load(tx, bars, load, now))
+    }
+
+    async fn import_put(
+        &self,
+        environment: &str,
+        id: &UniverseId,
+        list: &ImportedList,
+        load: &LoadRecord,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.connections.write(|tx| load::import_put(tx, environment, id, list, load, now))
+    }
+
+    async fn snapshot_list(&self) -> Result<Vec<SnapshotRecord>, StoreError> {
+        self.connections.read(history::snapshot_list)
+    }
+
+    async fn session_returns(&self, session: Date) -> Result<Vec<f64>, StoreError> {
+        self.connections.read(|db| observe::session_returns(db, session))
+    }
+
+    async fn market_session_list(&self, session: Date) -> Result<Vec<MarketSession>, StoreError> {
+        self.connections.read(|db| observe::market_session_list(db, session))
+    }
+
+    async fn market_session_put(&self, figures: &[MarketSession]) -> Result<(), StoreError> {
+        self.connections.write(|tx| load::market_session_put(tx, figures))
+    }
+
+    async fn universe_list(&self, environment: &str) -> Result<Vec<UniverseRecord>, StoreError> {
+        self.connections.read(|db| membership::universe_list(db, environment))
+    }
+
+    async fn member_list(
+        &self,
+        environment: &str,
+        id: &UniverseId,
+        as_of: Option<Date>,
+        known_at: Option<Timestamp>,
+    ) -> Result<Option<MembersAsOf>, StoreError> {
+        self.connections.read(|db| membership::member_list(db, environment, id, as_of, known_at))
+    }
+
+    async fn membership_list(
+        &self,
+        environment: &str,
+        universe: Option<&UniverseId>,
+        symbol: Option<&Symbol>,
+    ) -> Result<Vec<MembershipRecord>, StoreError> {
+        self.connections.read(|db| membership::membership_list(db, environment, universe, symbol))
+    }
+
+    async fn audit_list(&self, environment: &str, after: i64, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
+        self.connections.read(|db| history::audit_list(db, environment, after, limit))
+    }
+
+    async fn outbox_list(&self, environment: &str, after: i64, limit: u32) -> Result<Vec<OutboxEntry>, StoreError> {
+        self.connections.read(|db| history::outbox_list(db, environment, after, limit))
+    }
+
+    async fn inconsistency_list(&self, environment: &str) -> Result<Vec<Inconsistency>, StoreError> {
+        self.connections.read(|db| history::inconsistency_list(db, environment))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,208 @@
+//! Reading what is known about the market.
+
+use std::cmp::Ordering;
+
+use jiff::civil::Date;
+use rusqlite::{Connection, OptionalExtension, Rows, params};
+use universe_core::market::MarketSession;
+use universe_core::{Observation, ObservedListing, Price, Symbol, Usd};
+
+use super::values::{Day, DayText, Dollars, day, symbol, text};
+use crate::{Needs, StoreError};
+
+/// How many sessions of market figures a run is given: a year and a month.
+const MARKET_SESSIONS_MAX: u32 = 300;
+
+pub(super) fn observation_read(db: &Connection, session: Date, needs: &Needs) -> Result<Observation, StoreError> {
+    let day_text = DayText::from(session);
+    let snapshots = snapshot_sessions(db, session)?;
+    let mut observation = Observation::empty(session);
+    let mut listings = db.prepare_cached(
+        "select
+            symbol, company_name, security_type, is_active, delisted_date, listing_date, first_seen_session,
+            last_seen_session, ipo_year, market_cap, weighted_shares_outstanding, exchange, sector, industry,
+            country, currency, etf_type, issuer, aum_millions
+        from symbols
+        order by symbol",
+    )?;
+    let mut closes =
+        db.prepare_cached("select symbol, close, volume from ohlcv_daily where date = ?1 order by symbol")?;
+    let mut earlier = db.prepare_cached(
+        "select close, volume
+        from ohlcv_daily
+        where symbol = ?1 and date < ?2
+        order by date desc
+        limit 1",
+    )?;
+    let mut closes = Closes::begin(closes.query([day_text])?)?;
+    let mut rows = listings.query([])?;
+    while let Some(row) = rows.next()? {
+        let symbol = symbol(row, 0)?;
+        let close = match closes.of(&symbol)? {
+            Some(close) => Some(close),
+            None => earlier
+                .query_row(params![symbol.as_str(), day_text], |row| {
+                    Ok((row.get::<_, Dollars>(0)?.0, row.get::<_, Option<i64>>(1)?))
+                })
+                .optional()?,
+        };
+        let security_type = text(row, 2)?;
+        let is_name_needed =
+            needs.company_names || security_type.and_then(universe_core::SecurityType::from_code).is_none();
+        let sessions_absent = day(row, 7)?.map_or(0, |seen| {
+            let missed = snapshots.len() - snapshots.partition_point(|snapshot| *snapshot <= seen);
+            u16::try_from(missed).unwrap_or(u16::MAX)
+        });
+        observation.push(ObservedListing {
+            symbol,
+            company_name: if is_name_needed { text(row, 1)? } else { None },
+            security_type,
+            is_active: row.get(3)?,
+            delisted_date: day(row, 4)?,
+            listing_date: day(row, 5)?,
+            first_seen_session: day(row, 6)?,
+            sessions_absent,
+            ipo_year: row.get(8)?,
+            recorded_cap: row.get::<_, Option<i64>>(9)?.map(Usd),
+            shares: row.get(10)?,
+            close: close.map(|(close, _)| close),
+            volume: close.and_then(|(_, volume)| volume),
+            exchange: text(row, 11)?,
+            sector: text(row, 12)?,
+            industry: text(row, 13)?,
+            country: text(row, 14)?,
+            currency: text(row, 15)?,
+            etf_type: text(row, 16)?,
+            issuer: text(row, 17)?,
+            aum_millions: row.get(18)?,
+        });
+    }
+    for field in &needs.facts {
+        read_fact(db, field, day_text, &mut observation)?;
+    }
+    if needs.returns {
+        observation.returns = session_returns(db, session)?;
+    }
+    Ok(observation)
+}
+
+pub(super) fn session_latest(db: &Connection, limit: Date) -> Result<Option<Date>, StoreError> {
+    let mut statement = db.prepare_cached("select max(date) from ohlcv_daily where date <= ?1")?;
+    Ok(statement.query_row([DayText::from(limit)], |row| day(row, 0))?)
+}
+
+pub(super) fn fact_list(db: &Connection) -> Result<Vec<String>, StoreError> {
+    let mut statement = db.prepare("select distinct field from universe_listing_fact order by field")?;
+    let rows = statement.query_map([], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn company_name_list(db: &Connection, symbols: &[Symbol]) -> Result<Vec<Option<String>>, StoreError> {
+    let mut statement = db.prepare_cached("select company_name from symbols where symbol = ?1")?;
+    let mut names = Vec::with_capacity(symbols.len());
+    for symbol in symbols {
+        names.push(statement.query_row([symbol.as_str()], |row| row.get(0)).optional()?.flatten());
+    }
+    Ok(names)
+}
+
+pub(super) fn session_returns(db: &Connection, session: Date) -> Result<Vec<f64>, StoreError> {
+    let mut statement = db.prepare_cached("select max(date) from ohlcv_daily where date < ?1")?;
+    let Some(before) = statement.query_row([DayText::from(session)], |row| day(row, 0))? else {
+        return Ok(Vec::new());
+    };
+    let sql = "select symbol, close, volume from ohlcv_daily where date = ?1 order by symbol";
+    let mut later = db.prepare_cached(sql)?;
+    let mut earlier = db.prepare_cached(sql)?;
+    let mut earlier = Closes::begin(earlier.query([DayText::from(before)])?)?;
+    let mut rows = later.query([DayText::from(session)])?;
+    let mut returns = Vec::new();
+    while let Some(row) = rows.next()? {
+        let close = row.get::<_, Dollars>(1)?.0;
+        let before = earlier.of(&symbol(row, 0)?)?.filter(|(before, _)| before.micros() > 0);
+        if let Some((before, _)) = before {
+            returns.push(close.dollars() / before.dollars() - 1.0);
+        }
+    }
+    Ok(returns)
+}
+
+pub(super) fn market_session_list(db: &Connection, session: Date) -> Result<Vec<MarketSession>, StoreError> {
+    let mut statement = db.prepare_cached(
+        "select session, listings, breadth, median_return, volatility
+        from universe_market_session
+        where session <= ?1
+        order by session desc
+        limit ?2",
+    )?;
+    let rows = statement.query_map(params![DayText::from(session), MARKET_SESSIONS_MAX], |row| {
+        Ok(MarketSession {
+            session: row.get::<_, Day>(0)?.0,
+            listings: row.get(1)?,
+            breadth: row.get(2)?,
+            median_return: row.get(3)?,
+            volatility: row.get(4)?,
+        })
+    })?;
+    let mut figures = rows.collect::<Result<Vec<_>, _>>()?;
+    figures.reverse();
+    Ok(figures)
+}
+
+fn snapshot_sessions(db: &Connection, limit: Date) -> Result<Vec<Date>, StoreError> {
+    let mut statement =
+        db.prepare_cached("select distinct session from universe_snapshot where session <= ?1 order by session")?;
+    let rows = statement.query_map([DayText::from(limit)], |row| Ok(row.get::<_, Day>(0)?.0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Reads the newest value of a figure for every listing that has one.
+fn read_fact(db: &Connection, field: &str, limit: DayText, seen: &mut Observation) -> Result<(), StoreError> {
+    let mut statement = db.prepare_cached(
+        "select symbol, value
+        from universe_listing_fact
+        where field = ?1 and as_of <= ?2
+        order by symbol, as_of",
+    )?;
+    let mut rows = statement.query(params![field, limit])?;
+    while let Some(row) = rows.next()? {
+        if let Some(listing) = seen.position(&symbol(row, 0)?) {
+            seen.push_fact(listing, field, row.get(1)?);
+        }
+    }
+    Ok(())
+}
+
+/// The closes of one session in order of symbol, walked along with a list in the same order.
+struct Closes<'s> {
+    rows: Rows<'s>,
+    next: Option<(Symbol, Price, Option<i64>)>,
+}
+
+impl<'s> Closes<'s> {
+    fn begin(rows: Rows<'s>) -> rusqlite::Result<Self> {
+        let mut closes = Self { rows, next: None };
+        closes.advance()?;
+        Ok(closes)
+    }
+
+    fn advance(&mut self) -> rusqlite::Result<()> {
+        self.next = match self.rows.next()? {
+            Some(row) => Some((symbol(row, 0)?, row.get::<_, Dollars>(1)?.0, row.get(2)?)),
+            None => None,
+        };
+        Ok(())
+    }
+
+    /// Returns the close and volume of a symbol; symbols must be asked for in their order.
+    fn of(&mut self, symbol: &Symbol) -> rusqlite::Result<Option<(Price, Option<i64>)>> {
+        while let Some((next, close, volume)) = &self.next {
+            match next.cmp(symbol) {
+                Ordering::Less => self.advance()?,
+                Ordering::Equal => return Ok(Some((*close, *volume))),
+                Ordering::Greater => break,
+            }
+        }
+        Ok(None)
+    }
+}
