@@ -54,7 +54,7 @@ pub enum Action {
     Refreshed,
     /// No rule and no import defines it any more.
     Retired,
-    /// It would change, but waits for approval.
+    /// It would change, but all of that waits for approval.
     Held,
 }
 
@@ -116,16 +116,27 @@ pub struct UniversePlan {
     pub members: Vec<u32>,
     /// How many there were before.
     pub count_before: usize,
-    /// Who comes, in order of the entry. For a held universe: who would come.
+    /// Who comes, in order of the entry.
     pub added: Vec<Change>,
-    /// Who goes, in order of symbol. For a held universe: who would go.
+    /// Who goes, in order of symbol.
     pub removed: Vec<Change>,
+    /// What waits for approval. Delistings do not wait, so that a universe may change and be held at once.
+    pub held: Option<HeldChange>,
     /// The number of this change; unchanged where members stay the same.
     pub sequence: u64,
     /// The session whose data decided its members.
     pub reconstituted_session: Date,
     /// The statistics of a theme's rebalancing.
     pub rebalance: Option<Rebalance>,
+}
+
+/// The part of a universe's change that waits for approval.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldChange {
+    /// Who would come, in order of the entry.
+    pub added: Vec<Change>,
+    /// Who would go, in order of symbol.
+    pub removed: Vec<Change>,
 }
 
 /// One listing coming or going.
@@ -405,9 +416,9 @@ impl Plan {
             && self.universes.iter().all(|universe| universe.action == Action::Held)
     }
 
-    /// Returns the universes whose change waits for approval.
-    pub fn held_universes(&self) -> impl Iterator<Item = &UniversePlan> {
-        self.universes.iter().filter(|universe| universe.action == Action::Held)
+    /// Returns the universes with a change that waits for approval.
+    pub fn held_universes(&self) -> impl Iterator<Item = (&UniversePlan, &HeldChange)> {
+        self.universes.iter().filter_map(|universe| Some((universe, universe.held.as_ref()?)))
     }
 
     /// Returns the universes whose members change.

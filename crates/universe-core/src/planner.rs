@@ -32,6 +32,12 @@ const CAP_MOVED_SHARE: f64 = 0.05;
 /// More than this share of market caps that cannot be calculated raises an alert (contract, section 3).
 const CALCULATION_FAILURES_SHARE: f64 = 0.10;
 
+/// So many delistings in one universe are held when they pass the limit of its rule; fewer are made at once.
+///
+/// A delisting is evidence about one listing, and waits for nobody; five of them in a fifth of a universe
+/// are a fault of the source until somebody looked.
+const DELISTINGS_HELD_MIN: usize = 5;
+
 /// A listing is a recent public offering for so many days (contract, section 3).
 const OFFERING_DAYS: i32 = 30;
 

@@ -231,8 +231,16 @@ impl Selection {
     /// Returns whether a metric lies within the bounds, widened by `buffer` for a member.
     #[must_use]
     pub fn admits(&self, metric: f64, buffer: f64) -> bool {
-        self.at_least.is_none_or(|lo| lo * (1.0 - buffer) <= metric)
-            && self.below.is_none_or(|hi| metric < hi * (1.0 + buffer))
+        self.at_least.is_none_or(|lo| widened(lo, -buffer) <= widened(metric, 0.0))
+            && self.below.is_none_or(|hi| widened(metric, 0.0) < widened(hi, buffer))
+    }
+}
+
+impl Band {
+    /// Returns whether a metric lies in the band, widened by `buffer` for a member.
+    #[must_use]
+    pub fn admits(&self, metric: f64, buffer: f64) -> bool {
+        Selection { count: None, at_least: Some(self.at_least), below: self.below }.admits(metric, buffer)
     }
 }
 
@@ -253,6 +261,14 @@ impl Groups {
         let id = UniverseId::new(universe_type, &self.key.replace("{}", &slug)).ok()?;
         Some(Naming { id, name: self.name.replace("{}", group.trim()) })
     }
+}
+
+/// Returns a threshold moved by a share of itself, a million times as large.
+///
+/// Shares are taken in whole millionths, so that 10 % over 200 billion is 220 billion and not a hair more, as
+/// it would be in binary fractions.
+fn widened(threshold: f64, share: f64) -> f64 {
+    threshold * (1e6 + (share * 1e6).round())
 }
 
 #[cfg(test)]

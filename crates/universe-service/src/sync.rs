@@ -305,12 +305,12 @@ fn complete(run: &mut RunRecord, plan: &Plan, durations: &[f64], finished_at: Ti
     let symbols = |changes: &[universe_core::plan::Change]| -> Vec<String> {
         changes.iter().map(|change| plan.symbol(change.listing).to_string()).collect()
     };
-    let held = plan.held_universes().map(|universe| {
+    let held = plan.held_universes().map(|(universe, held)| {
         json!({
             "universe": universe.id,
             "count_before": universe.count_before,
-            "added": symbols(&universe.added),
-            "removed": symbols(&universe.removed),
+            "added": symbols(&held.added),
+            "removed": symbols(&held.removed),
         })
     });
     run.held = Value::Array(held.collect());

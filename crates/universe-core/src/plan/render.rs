@@ -19,22 +19,21 @@ pub fn render_diff(plan: &Plan, whole: bool) -> String {
             continue;
         }
         let (added, removed) = (universe.added.len(), universe.removed.len());
-        let after = if universe.action == Action::Held {
-            format!("{} held, would be {}", universe.count_before, universe.count_before + added - removed)
-        } else {
-            format!("{} -> {}", universe.count_before, universe.members.len())
-        };
         let action = universe.action.as_str();
-        let _ = writeln!(text, "{}  {action}  {after}  (+{added} -{removed})", universe.id);
-        let limit = if whole { usize::MAX } else { LINES_MAX };
-        let lines = universe.added.iter().map(|c| ('+', c)).chain(universe.removed.iter().map(|c| ('-', c)));
-        for (sign, change) in lines.take(limit) {
-            let _ =
-                writeln!(text, "  {sign} {:<8}{}", plan.symbol(change.listing), reason_text(plan, universe, change));
-        }
-        let more = (added + removed).saturating_sub(limit);
-        if more > 0 {
-            let _ = writeln!(text, "  … and {more} more (--verbose shows all)");
+        let (before, after) = (universe.count_before, universe.members.len());
+        let _ = writeln!(text, "{}  {action}  {before} -> {after}  (+{added} -{removed})", universe.id);
+        let mut lines = Lines { plan, universe, text: &mut text, left: if whole { usize::MAX } else { LINES_MAX } };
+        lines.show("  ", &universe.added, &universe.removed);
+        if let Some(held) = &universe.held {
+            let count = after + held.added.len() - held.removed.len();
+            let _ = writeln!(
+                text,
+                "  waits for approval: would have {count} members  (+{} -{})",
+                held.added.len(),
+                held.removed.len()
+            );
+            let mut lines = Lines { plan, universe, text: &mut text, left: if whole { usize::MAX } else { LINES_MAX } };
+            lines.show("    ", &held.added, &held.removed);
         }
     }
     if !plan.caps_moved.is_empty() {
@@ -42,9 +41,32 @@ pub fn render_diff(plan: &Plan, whole: bool) -> String {
     }
     for delisting in &plan.delistings {
         let count = delisting.universes.len();
-        let _ = writeln!(text, "delisted: {}, out of {count} universes", plan.symbol(delisting.listing));
+        let plural = if count == 1 { "" } else { "s" };
+        let _ = writeln!(text, "delisted: {}, out of {count} universe{plural}", plan.symbol(delisting.listing));
     }
     text
+}
+
+/// Writes changes until there is no room left, then says how many more there are.
+struct Lines<'a> {
+    plan: &'a Plan,
+    universe: &'a UniversePlan,
+    text: &'a mut String,
+    left: usize,
+}
+
+impl Lines<'_> {
+    fn show(&mut self, indent: &str, added: &[Change], removed: &[Change]) {
+        let changes = added.iter().map(|c| ('+', c)).chain(removed.iter().map(|c| ('-', c)));
+        for (sign, change) in changes.take(self.left) {
+            let symbol = self.plan.symbol(change.listing);
+            let _ = writeln!(self.text, "{indent}{sign} {symbol:<8}{}", reason_text(self.plan, self.universe, change));
+        }
+        let more = (added.len() + removed.len()).saturating_sub(self.left);
+        if more > 0 {
+            let _ = writeln!(self.text, "{indent}… and {more} more (--verbose shows all)");
+        }
+    }
 }
 
 /// Says in figures why a listing comes or goes.

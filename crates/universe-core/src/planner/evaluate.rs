@@ -226,11 +226,7 @@ impl Planner<'_> {
         let mut members: Vec<Vec<u32>> = vec![Vec::new(); bands.len()];
         for (listing, metric) in (0_u32..).zip(&metric) {
             let Some(metric) = metric.filter(|_| eligible[listing as usize]) else { continue };
-            let stays = band_before[listing as usize].filter(|at| {
-                let band = &bands[*at];
-                band.at_least * (1.0 - rule.buffer) <= metric
-                    && band.below.is_none_or(|below| metric < below * (1.0 + rule.buffer))
-            });
+            let stays = band_before[listing as usize].filter(|at| bands[*at].admits(metric, rule.buffer));
             if let Some(at) = stays.or_else(|| bands.iter().position(|band| band.at_least <= metric)) {
                 members[at].push(listing);
             }

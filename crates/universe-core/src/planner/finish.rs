@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::attribute::step_of;
+use super::numbering::Numbering;
 use super::{Holds, Planner, Target};
 use crate::plan::{
-    Action, Alert, AlertKind, Basis, Change, Delisting, DelistingEvidence, Offering, Plan, Reason, Step, StepStatus,
-    UniversePlan,
+    Action, Alert, AlertKind, Basis, Change, Delisting, DelistingEvidence, HeldChange, Offering, Plan, Reason, Step,
+    StepStatus, UniversePlan,
 };
+use crate::rule::ChangeLimit;
 use crate::state::UniverseState;
 use crate::{Category, UniverseId};
 
@@ -24,7 +26,7 @@ impl Planner<'_> {
         let delistings = self.delistings(&universes);
         let offerings = self.offerings(&universes);
         self.count_changes(&universes, &delistings);
-        let held = fingerprint_of_holds(&universes);
+        let held = fingerprint_of_holds(&universes, &self.numbering);
         let is_news = held != self.state.held || (held.is_some() && self.is_new_session());
         let mut caps = std::mem::take(&mut self.caps);
         caps.resize(self.numbering.len(), None);
@@ -61,15 +63,30 @@ impl Planner<'_> {
             added.extend(target.members.iter().filter(|l| !was.contains(l)).map(|l| self.addition(&target, *l)));
             removed.extend(was.difference(&is).map(|l| self.removal(&target, *l)));
         }
-        let emptied = target.basis == Basis::Nothing;
-        let mut action = action(present, &target, &before, !added.is_empty() || !removed.is_empty(), emptied);
+        let members_change = !added.is_empty() || !removed.is_empty();
+        let mut action = action(present, &target, &before, members_change);
         if target.rebalance.is_some() && action.is_none() && self.is_new_session() {
             action = Some(Action::Refreshed);
         }
-        let action = self.hold(action?, &target, before.len(), added.len(), removed.len());
+        let mut action = action?;
+        let (mut members, mut held) = (target.members, None);
         let mut rebalance = target.rebalance;
+        let mut is_reconstituted = target.is_reconstituted;
+        if let Some(limit) = target.change_limit.filter(|_| matches!(action, Action::Updated | Action::Retired)) {
+            let made = self.hold(limit, &target.naming.id, before.len(), &added, &mut removed);
+            if let Some(made) = made {
+                let gone: BTreeSet<u32> = made.iter().map(|change| change.listing).collect();
+                members = before.iter().copied().filter(|listing| !gone.contains(listing)).collect();
+                held = Some(HeldChange {
+                    added: std::mem::take(&mut added),
+                    removed: std::mem::replace(&mut removed, made),
+                });
+                action = if removed.is_empty() { Action::Held } else { Action::Updated };
+                (rebalance, is_reconstituted) = (None, false);
+            }
+        }
         if let Some(statistics) = &mut rebalance {
-            statistics.members = target.members.len();
+            statistics.members = members.len();
             statistics.added = added.len();
             statistics.removed = removed.len();
             let moves = (added.len() + removed.len()) as f64 / 2.0;
@@ -77,8 +94,7 @@ impl Planner<'_> {
         }
         let sequence = present.map_or(0, |universe| universe.sequence) + u64::from(action.changes_members());
         let reconstituted = present.and_then(|universe| universe.reconstituted_session);
-        let reconstituted_session =
-            reconstituted.filter(|_| !target.is_reconstituted).unwrap_or(self.observation.session);
+        let reconstituted_session = reconstituted.filter(|_| !is_reconstituted).unwrap_or(self.observation.session);
         Some(UniversePlan {
             id: target.naming.id,
             name: target.naming.name,
@@ -89,39 +105,53 @@ impl Planner<'_> {
             action,
             is_ranked: target.is_ranked,
             basis: target.basis,
+            members,
             count_before: before.len(),
-            members: if action == Action::Held { before } else { target.members },
             added,
             removed,
+            held,
             sequence,
             reconstituted_session,
             rebalance,
         })
     }
 
-    /// Holds a change that passes the rule's limit, unless the run is forced; the alert is raised either way.
-    fn hold(&mut self, action: Action, target: &Target, before: usize, added: usize, removed: usize) -> Action {
-        let Some(limit) = target.change_limit else { return action };
-        let changed = added.max(removed);
-        let may_be_held = matches!(action, Action::Updated | Action::Retired) && before > 0;
-        if !may_be_held || changed < limit.count_min || changed as f64 <= limit.share * before as f64 {
-            return action;
+    /// Decides whether a change waits, and raises the alert when it passes the rule's limit.
+    ///
+    /// When it waits, returns the removals that are made all the same, which are then no longer in `removed`.
+    fn hold(
+        &mut self,
+        limit: ChangeLimit,
+        id: &UniverseId,
+        before: usize,
+        added: &[Change],
+        removed: &mut Vec<Change>,
+    ) -> Option<Vec<Change>> {
+        let passes = |changes: usize| changes >= limit.count_min && changes as f64 > limit.share * before as f64;
+        let delisted = removed.iter().filter(|change| change.reason == Reason::Delisted).count();
+        let many_delisted = delisted >= super::DELISTINGS_HELD_MIN && passes(delisted);
+        if !passes(added.len().max(removed.len() - delisted)) && !many_delisted {
+            return None;
         }
-        let (outcome, action) = match self.request.holds {
-            Holds::Wait => ("held: its members stay as they were until this is approved or forced", Action::Held),
-            Holds::Release => ("forced", action),
+        let outcome = match self.request.holds {
+            Holds::Wait => "held until it is approved or forced",
+            Holds::Release => "made, because the run is forced",
         };
+        let (came, went) = (added.len(), removed.len());
         self.alerts.push(Alert {
             alert: AlertKind::MembershipChange,
-            universe: Some(target.naming.id.clone()),
+            universe: Some(id.clone()),
             message: format!(
-                "{added} would be added to and {removed} removed from the {before} members of {} ({:.0} %, the limit is {:.0} %); {outcome}",
-                target.naming.id,
-                changed as f64 / before as f64 * 100.0,
+                "{id}: {came} in and {went} out of {before} members ({:.0} %, the limit is {:.0} %), {outcome}",
+                came.max(went) as f64 / before as f64 * 100.0,
                 limit.share * 100.0,
             ),
         });
-        action
+        match self.request.holds {
+            Holds::Release => None,
+            Holds::Wait if many_delisted => Some(Vec::new()),
+            Holds::Wait => Some(removed.extract_if(.., |change| change.reason == Reason::Delisted).collect()),
+        }
     }
 
     fn retirement(&self, id: &UniverseId) -> UniversePlan {
@@ -145,6 +175,7 @@ impl Planner<'_> {
             count_before: universe.members.len(),
             added: Vec::new(),
             removed: removed.collect(),
+            held: None,
             sequence: universe.sequence + 1,
             reconstituted_session: self.observation.session,
             rebalance: None,
@@ -153,7 +184,7 @@ impl Planner<'_> {
 
     fn delistings(&self, universes: &[UniversePlan]) -> Vec<Delisting> {
         let mut left: BTreeMap<u32, Vec<UniverseId>> = BTreeMap::new();
-        for universe in universes.iter().filter(|universe| universe.action != Action::Held) {
+        for universe in universes {
             for change in universe.removed.iter().filter(|change| change.reason == Reason::Delisted) {
                 left.entry(change.listing).or_default().push(universe.id.clone());
             }
@@ -178,7 +209,7 @@ impl Planner<'_> {
 
     fn offerings(&self, universes: &[UniversePlan]) -> Vec<Offering> {
         let mut places: BTreeMap<u32, Vec<UniverseId>> = BTreeMap::new();
-        for universe in universes.iter().filter(|universe| universe.action != Action::Held) {
+        for universe in universes {
             for change in universe.added.iter().filter(|change| change.step == Step::IpoAssignment) {
                 places.entry(change.listing).or_default().push(universe.id.clone());
             }
@@ -197,7 +228,7 @@ impl Planner<'_> {
         *counts.entry(Step::MarketCapRecalculation).or_default() += self.caps_moved.len();
         *counts.entry(Step::DelistedCleanup).or_default() +=
             delistings.iter().filter(|d| d.universes.is_empty()).count();
-        for universe in universes.iter().filter(|universe| universe.action != Action::Held) {
+        for universe in universes {
             for change in universe.added.iter().chain(&universe.removed) {
                 *counts.entry(change.step).or_default() += 1;
             }
@@ -211,18 +242,12 @@ impl Planner<'_> {
     }
 }
 
-fn action(
-    present: Option<&UniverseState>,
-    target: &Target,
-    before: &[u32],
-    members_change: bool,
-    emptied: bool,
-) -> Option<Action> {
+fn action(present: Option<&UniverseState>, target: &Target, before: &[u32], members_change: bool) -> Option<Action> {
     let Some((present, mark)) = present.and_then(|present| Some((present, present.rule.as_ref()?))) else {
         return Some(Action::Created);
     };
     let mark_changed = mark.name != target.rule || mark.version != target.rule_version;
-    if emptied {
+    if target.basis == Basis::Nothing {
         Some(Action::Retired)
     } else if members_change {
         Some(Action::Updated)
@@ -236,14 +261,15 @@ fn action(
 }
 
 /// A text that is equal for equal holds, and short.
-fn fingerprint_of_holds(universes: &[UniversePlan]) -> Option<String> {
+fn fingerprint_of_holds(universes: &[UniversePlan], numbering: &Numbering) -> Option<String> {
     let mut hasher = blake3::Hasher::new();
     let mut any = false;
-    for universe in universes.iter().filter(|universe| universe.action == Action::Held) {
+    for universe in universes {
+        let Some(held) = &universe.held else { continue };
         any = true;
         hasher.update(universe.id.to_string().as_bytes());
-        for change in universe.added.iter().chain(&universe.removed) {
-            hasher.update(&change.listing.to_le_bytes());
+        for change in held.added.iter().chain(&held.removed) {
+            hasher.update(b" ").update(numbering.symbol(change.listing).as_str().as_bytes());
         }
     }
     any.then(|| hasher.finalize().to_hex()[..16].to_owned())

@@ -68,6 +68,8 @@ struct FileText {
     securities: Option<Vec<SecurityType>>,
     screen: Option<Spanned<String>>,
     metric: Option<Spanned<String>>,
+    #[serde(default)]
+    fields: Vec<String>,
     buffer: Option<f64>,
     share_classes: Option<ShareClasses>,
     cadence: Option<Cadence>,
@@ -171,7 +173,8 @@ impl Rule {
     pub fn parse(file: &str, text: &str, profile: &str, facts: &[String]) -> Result<Self, RuleError> {
         let parsed: FileText = toml::from_str(text)
             .map_err(|e| RuleError::Syntax { file: file.to_owned(), message: e.to_string().trim_end().to_owned() })?;
-        Reader { file, text, facts }.rule(parsed, profile)
+        let facts = [facts, &parsed.fields].concat();
+        Reader { file, text, facts: &facts }.rule(parsed, profile)
     }
 }
 
@@ -243,13 +246,17 @@ impl Reader<'_> {
             self.selection("universe", Selection { count: text.count, at_least: text.at_least, below: text.below })?;
         let symbols = text.symbols.map(|symbols| self.symbols(&symbols)).transpose()?;
         let membership = match (text.imported, has_screen, symbols) {
-            (true, false, None) => Membership::Imported,
+            (true, false, None) if selection == Selection::default() && text.when.is_empty() => Membership::Imported,
             (true, _, _) => {
-                return Err(
-                    self.value("universe.imported", "an imported universe has no screen and no symbols".to_owned())
-                );
+                let message = "an imported universe has no screen, no symbols, no bounds and no when";
+                return Err(self.value("universe.imported", message.to_owned()));
             }
-            (false, false, Some(symbols)) if selection == Selection::default() => Membership::Fixed(symbols),
+            (false, false, Some(symbols)) if selection == Selection::default() => {
+                if !text.when.is_empty() {
+                    return Err(self.value("universe.when", "a fixed list does not change with the market".to_owned()));
+                }
+                Membership::Fixed(symbols)
+            }
             (false, _, fixed) => {
                 let when = text.when.into_iter().map(|w| {
                     let other = Selection {
@@ -263,8 +270,10 @@ impl Reader<'_> {
             }
         };
         let naming = self.naming("universe.key", kind, &text.key, text.name)?;
-        for key in text.aliases.iter().chain(&text.mirrors) {
-            UniverseId::new(kind, key).map_err(|e| self.value("universe.aliases", e.to_string()))?;
+        for (at, keys) in [("universe.aliases", &text.aliases), ("universe.mirrors", &text.mirrors)] {
+            for key in keys {
+                UniverseId::new(kind, key).map_err(|e| self.value(at, e.to_string()))?;
+            }
         }
         let aliases = text.aliases.into_iter().chain(text.mirrors.iter().cloned()).collect();
         Ok(Definition::Single(Box::new(SingleUniverse { naming, aliases, mirrors: text.mirrors, membership })))
@@ -272,7 +281,13 @@ impl Reader<'_> {
 
     fn bands(&self, kind: UniverseType, texts: Vec<BandText>) -> Result<Definition, RuleError> {
         let mut bands: Vec<Band> = Vec::with_capacity(texts.len());
+        if texts.is_empty() {
+            return Err(self.value("band", "a family has at least one band".to_owned()));
+        }
         for text in texts {
+            if !text.at_least.is_finite() {
+                return Err(self.value("band.at_least", format!("{} is no breakpoint", text.at_least)));
+            }
             let below = bands.last().map(|band| band.at_least);
             if below.is_some_and(|below| text.at_least >= below) || text.at_least < 0.0 {
                 let message = format!("{} is not below the band before it; list bands from the highest", text.at_least);
@@ -285,6 +300,9 @@ impl Reader<'_> {
     }
 
     fn rankings(&self, kind: UniverseType, texts: Vec<RankingText>) -> Result<Definition, RuleError> {
+        if texts.is_empty() {
+            return Err(self.value("ranking", "a family has at least one ranking".to_owned()));
+        }
         let rankings = texts.into_iter().map(|text| {
             self.selection("ranking", Selection { count: Some(text.count), at_least: None, below: None })?;
             let naming = self.naming("ranking.key", kind, &text.key, text.name)?;
@@ -294,6 +312,7 @@ impl Reader<'_> {
     }
 
     fn groups(&self, kind: UniverseType, text: GroupsText) -> Result<Definition, RuleError> {
+        self.selection("groups", Selection { count: text.count, at_least: None, below: None })?;
         let names = text.names.into_iter().map(|(spelling, name)| match name {
             toml::Value::String(name) => Ok((spelling, name)),
             other => Err(self.value("groups.names", format!("{other} is no name"))),
@@ -315,7 +334,7 @@ impl Reader<'_> {
             return Err(self.value(&format!("{key}.count"), format!("a count is between 1 and {COUNT_MAX}")));
         }
         if let (Some(lo), Some(hi)) = (selection.at_least, selection.below)
-            && lo >= hi
+            && (lo >= hi || lo.is_nan() || hi.is_nan())
         {
             return Err(self.value(&format!("{key}.at_least"), format!("{lo} is not less than below = {hi}")));
         }

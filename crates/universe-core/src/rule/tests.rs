@@ -100,3 +100,30 @@ fn cadences_are_due_once_a_period() {
     assert!(Cadence::Quarterly.is_due(friday, date(2024, 4, 1)));
     assert!(Cadence::Quarterly.is_due(None, date(2024, 4, 1)));
 }
+
+#[test]
+fn a_buffer_ends_exactly_where_it_says() {
+    let bounds = Selection { count: None, at_least: Some(10e9), below: Some(200e9) };
+    assert!(bounds.admits(219_999_999_999.0, 0.1));
+    assert!(!bounds.admits(220e9, 0.1), "the upper bound is exclusive");
+    assert!(bounds.admits(9e9, 0.1), "the lower bound is inclusive");
+    assert!(!bounds.admits(8_999_999_999.0, 0.1));
+}
+
+#[test]
+fn keys_that_would_be_ignored_are_refused() {
+    assert!(complaint(&format!("{HEAD}{UNIVERSE}imported = true\ncount = 5\n")).contains("no bounds"));
+    let when = "[[universe.when]]\nmarket = \"calm\"\ncount = 3\n";
+    assert!(
+        complaint(&format!("{HEAD}{UNIVERSE}symbols = [\"A\"]\n{when}")).contains("does not change with the market")
+    );
+    assert!(complaint(&format!("{HEAD}band = []\n")).contains("at least one band"));
+    let groups = "[groups]\nby = \"sector\"\nkey = \"sector_{}\"\nname = \"{}\"\ncount = 0\n";
+    assert!(complaint(&format!("{HEAD}{groups}")).contains("key groups.count"));
+}
+
+#[test]
+fn a_rule_may_declare_figures_that_are_not_loaded_yet() {
+    let text = format!("{HEAD}fields = [\"my_score\"]\nscreen = \"my_score > 1\"\n{UNIVERSE}");
+    assert_eq!(Rule::parse("theme_x.toml", &text, "classic", &[]).expect("right").facts(), ["my_score"]);
+}

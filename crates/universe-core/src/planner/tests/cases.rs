@@ -309,7 +309,7 @@ fn a_change_of_more_than_a_fifth_is_held_until_forced() {
     let three = market(date(2024, 1, 3), &day(3));
     let held = plan(&three, &rules, &state, FULL);
     assert_eq!(held.universes[0].action, Action::Held);
-    assert_eq!(held.universes[0].added.len(), 3, "what would come is shown");
+    assert_eq!(held.universes[0].held.as_ref().map(|held| held.added.len()), Some(3), "what would come is shown");
     assert_eq!(held.alerts[0].alert, AlertKind::MembershipChange);
     assert_eq!(held.total_changes(), 0);
     assert!(!held.is_empty(), "the hold itself is news");
@@ -319,6 +319,34 @@ fn a_change_of_more_than_a_fifth_is_held_until_forced() {
     let forced = plan(&three, &rules, &known, Request { holds: Holds::Release, ..FULL });
     assert_eq!(forced.universes[0].action, Action::Updated);
     assert_eq!(forced.alerts.len(), 1, "the alert is raised all the same");
+}
+
+#[test]
+fn a_delisting_does_not_wait_with_a_held_change_but_many_do() {
+    let limited =
+        ("top.toml", "category = \"market_leader\"\n[[ranking]]\nkey = \"top_10\"\nname = \"Top 10\"\ncount = 10\n");
+    let rules = rules(&[limited]);
+    let names = ["A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M", "N", "O"];
+    let day = |small: usize, gone: usize| -> Vec<Line> {
+        let of = |(at, s): (usize, &&'static str)| {
+            let cap = if at < small { 1.0 } else { 1e9 - at as f64 };
+            Line { is_active: at < 10 - gone || at >= 10, ..line(s, cap) }
+        };
+        names.iter().enumerate().map(of).collect()
+    };
+    let state =
+        applied(&State::default(), &plan(&market(date(2024, 1, 2), &day(0, 0)), &rules, &State::default(), FULL));
+
+    let one = plan(&market(date(2024, 1, 3), &day(3, 1)), &rules, &state, FULL);
+    let top = &one.universes[0];
+    assert_eq!((top.action, top.removed.len(), top.members.len()), (Action::Updated, 1, 9), "the delisted one goes");
+    assert_eq!(top.held.as_ref().map(|held| held.removed.len()), Some(3), "the others wait");
+    let after = applied(&state, &one);
+    assert!(plan(&market(date(2024, 1, 3), &day(3, 1)), &rules, &after, FULL).is_empty());
+
+    let many = plan(&market(date(2024, 1, 3), &day(0, 5)), &rules, &state, FULL);
+    assert_eq!(many.universes[0].action, Action::Held, "five of ten are a fault until somebody looked");
+    assert_eq!(many.universes[0].members.len(), 10);
 }
 
 #[test]
@@ -357,8 +385,9 @@ fn a_group_without_listings_is_emptied_and_that_is_held() {
               + BBB     now in Financials Sector
               + CCC     now in Financials Sector
             == 2022-05-19
-            stock_universe:sector_capital_goods  held  1 held, would be 0  (+0 -1)
-              - AAA     no longer in the group
+            stock_universe:sector_capital_goods  held  1 -> 1  (+0 -0)
+              waits for approval: would have 0 members  (+0 -1)
+                - AAA     no longer in the group
             stock_universe:sector_industrials  created  0 -> 1  (+1 -0)
               + AAA     now in Industrials Sector
         "#]],
@@ -460,7 +489,7 @@ fn a_monthly_cadence_waits_for_the_month_but_not_for_a_delisting() {
             == 2024-01-31
             stock_universe:theme_big  updated  2 -> 1  (+0 -1)
               - BBB     delisted
-            delisted: BBB, out of 1 universes
+            delisted: BBB, out of 1 universe
             == 2024-02-01
             stock_universe:theme_big  updated  1 -> 2  (+1 -0)
               + CCC     meets the rule, cap 30.0B
