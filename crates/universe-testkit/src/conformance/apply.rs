@@ -202,7 +202,7 @@ pub async fn holds_are_remembered(subject: &Subject) {
     rows.extend([fund("DIA", 390.0), fund("IWM", 205.0)]);
     load(subject.store(), &snapshot(MONDAY, rows), 3).await;
     let plan_held = sync_by(subject.store(), MONDAY, &files, 2).await;
-    let held: Vec<_> = plan_held.held_universes().map(|universe| universe.id.key()).collect();
+    let held: Vec<_> = plan_held.held_universes().map(|(universe, _)| universe.id.key()).collect();
     assert_eq!(held, ["index_broad_market"]);
     let state = subject.store.state_read(ENVIRONMENT, MONDAY).await.expect("reads");
     assert!(state.held.is_some() && state.held == plan_held.held);
