@@ -2,7 +2,8 @@
 //!
 //! Connections are not encrypted: the server is on the same machine, on a trusted network, or behind a
 //! tunnel. An address that insists on encryption is refused instead of being served without.
-//! What is written survives a crash as the server is configured to let it (`synchronous_commit`).
+//! What is written survives a crash as the server is configured to let it (`synchronous_commit`); its timeouts
+//! hold too, none are set here.
 
 mod apply;
 mod columns;

@@ -28,7 +28,16 @@ impl From<StoreError> for Failure {
 impl From<tokio_postgres::Error> for Failure {
     fn from(error: tokio_postgres::Error) -> Self {
         match error.code() {
-            Some(code) if [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED].contains(code) => {
+            // A statement that was sent along with one that failed: its error says nothing, and hides the cause
+            // where it is seen first. The next attempt meets the cause itself.
+            Some(code)
+                if [
+                    SqlState::T_R_SERIALIZATION_FAILURE,
+                    SqlState::T_R_DEADLOCK_DETECTED,
+                    SqlState::IN_FAILED_SQL_TRANSACTION,
+                ]
+                .contains(code) =>
+            {
                 Self::Contention(describe(&error))
             }
             Some(_) | None => Self::Final(store_error(&error)),

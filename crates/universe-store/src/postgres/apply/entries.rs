@@ -9,7 +9,7 @@ use super::super::Sql;
 use super::super::failure::Failure;
 use super::super::state::universe_id;
 use crate::RunRecord;
-use crate::write_set::{entry_row, mirror_metadata, retired, written};
+use crate::write_set::{EntryRow, mirror_metadata, retired, written};
 
 const UNIVERSES_WRITE: &str = "\
 insert into universe.universe (
@@ -121,11 +121,10 @@ pub(super) async fn delete(
 /// Writes the project's own rows and returns their keys.
 pub(super) async fn universes_write(
     tx: &Transaction<'_>,
-    plan: &Plan,
+    rows: &[EntryRow<'_>],
     run: &RunRecord,
     now: Timestamp,
 ) -> Result<Vec<(UniverseId, i32)>, Failure> {
-    let rows: Vec<_> = written(plan).map(|universe| entry_row(plan, universe, run, now)).collect();
     if rows.is_empty() {
         return Ok(Vec::new());
     }
@@ -169,17 +168,16 @@ pub(super) async fn universes_write(
 pub(super) async fn entries_write(
     tx: &Transaction<'_>,
     sql: &Sql,
-    plan: &Plan,
+    rows: &[EntryRow<'_>],
     run: &RunRecord,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let rows: Vec<_> = written(plan).map(|universe| entry_row(plan, universe, run, now)).collect();
     if rows.is_empty() {
         return Ok(());
     }
     let (mut types, mut keys, mut names) = (Vec::new(), Vec::new(), Vec::new());
     let (mut values, mut categories, mut metadata) = (Vec::new(), Vec::new(), Vec::new());
-    for row in &rows {
+    for row in rows {
         let own = (row.universe.id.key(), &row.metadata);
         let mirrored = mirror_metadata(row);
         let mirrors = row.universe.mirrors.iter().map(|key| (key.as_str(), &mirrored));
