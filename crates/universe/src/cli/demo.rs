@@ -137,7 +137,8 @@ async fn show(
         ),
     );
     let program = std::env::args().next().unwrap_or_else(|| "universe".to_owned());
-    let database = if named { global.database.clone().unwrap_or_default() } else { format!("sqlite:{DATABASE}") };
+    // Shown without its password: what is printed ends up in logs and on screens.
+    let database = if named { session::database_uri(config)?.to_string() } else { format!("sqlite:{DATABASE}") };
     let at = format!("{program} --database {database}");
     output::remark(
         global,

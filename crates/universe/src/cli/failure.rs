@@ -50,6 +50,7 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
         || error.is::<RuleError>()
         || error.is::<UriError>()
         || matches!(error.downcast_ref(), Some(LookupError::Expression(_) | LookupError::Ambiguous(_)))
+        || matches!(error.downcast_ref(), Some(SyncError::NotASession(_)))
         || error.chain().any(|cause| cause.is::<NotASession>());
     if usage { EXIT_USAGE } else { EXIT_FAILED }
 }
@@ -68,8 +69,8 @@ fn hint(error: &anyhow::Error) -> Option<&'static str> {
             };
         }
         match cause.downcast_ref::<StoreError>() {
-            // A file that belongs to something else says itself what to do.
-            Some(StoreError::Schema(what)) if what.contains("name another file") => None,
+            // Most of these say themselves what to do.
+            Some(StoreError::Schema(what)) if what.contains("universe db") || what.contains("another file") => None,
             Some(StoreError::Schema(_)) => {
                 Some("`universe db status` shows how the database stands, `universe db migrate` sets it up")
             }

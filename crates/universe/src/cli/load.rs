@@ -58,7 +58,7 @@ async fn members(
     as_of: Option<Date>,
 ) -> anyhow::Result<LoadReport> {
     let rules = session::rules(store, config).await?;
-    let id = address_of(store, config, &rules, universe).await?;
+    let id = address_of(global, store, config, &rules, universe).await?;
     let mut request = session::sync_request(config);
     request.session = as_of.map(expect_session).transpose()?;
     let (report, outcome) = load_universe(store, &rules, file, &id, &request, &Surroundings).await?;
@@ -133,6 +133,7 @@ async fn screener(
 
 /// Finds the universe that a list is for; one that does not exist yet must be named with its type.
 async fn address_of(
+    global: &Global,
     store: &dyn Store,
     config: &Config,
     rules: &universe_core::rule::RuleSet,
@@ -158,13 +159,15 @@ async fn address_of(
             UniverseId::new(id.universe_type, id.key())?;
             Ok(id)
         }
-        Err(LookupError::Unknown { .. }) if universe_type.is_none() && key.starts_with("index_") => {
-            Ok(UniverseId::new(UniverseType::StockUniverse, key)?)
+        Err(LookupError::Unknown { hint, .. }) if universe_type.is_none() && key.starts_with("index_") => {
+            let id = UniverseId::new(UniverseType::StockUniverse, key)?;
+            output::remark(global, &format!("note: {id} is a new universe{hint}"));
+            Ok(id)
         }
-        Err(error) => {
-            Err(anyhow::Error::from(error)
-                .context(format!("a new universe is named with its type: stock_universe:{key}")))
+        Err(error @ LookupError::Unknown { .. }) => {
+            anyhow::bail!("{error}; a new one is named with its type: stock_universe:{key}")
         }
+        Err(error) => Err(error.into()),
     }
 }
 

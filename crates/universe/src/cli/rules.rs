@@ -11,22 +11,21 @@ use super::{EXIT_DONE, session};
 use crate::config::Config;
 
 pub(crate) async fn run(global: &Global, config: &Config, command: &Rules) -> anyhow::Result<u8> {
-    let store = session::open_store(global, config).await?;
+    let facts = session::fact_list(global, config).await?;
     match command {
         Rules::Check { files } if files.is_empty() => {
-            let rules = session::rules(&*store, config).await?;
+            let rules = session::rules_with(config, &facts)?;
             output::remark(global, &format!("{} rules are right (profile {})", rules.rules.len(), rules.profile));
         }
         Rules::Check { files } => {
             let files = files.iter().map(|file| session::rule_file(file)).collect::<Result<Vec<RuleFile>, _>>()?;
-            let facts = store.fact_list().await?;
             let profile = config.get("rules.profile").unwrap_or("classic");
             let rules = RuleSet::from_files(profile, files, &facts)?;
             output::remark(global, &format!("{} rules are right", rules.rules.len()));
         }
-        Rules::Show { name: None } => list(global, &session::rules(&*store, config).await?)?,
+        Rules::Show { name: None } => list(global, &session::rules_with(config, &facts)?)?,
         Rules::Show { name: Some(name) } => {
-            let rules = session::rules(&*store, config).await?;
+            let rules = session::rules_with(config, &facts)?;
             output::write_out(&text_of(config, &rules, name)?)?;
         }
     }

@@ -50,9 +50,23 @@ pub(crate) fn environment(config: &Config) -> &str {
 
 /// Reads the rules in force: the shipped ones and those of the configured directory.
 pub(crate) async fn rules(store: &dyn Store, config: &Config) -> anyhow::Result<RuleSet> {
+    rules_with(config, &store.fact_list().await?)
+}
+
+/// Reads the rules in force, where these figures are loaded.
+pub(crate) fn rules_with(config: &Config, facts: &[String]) -> anyhow::Result<RuleSet> {
     let own = own_rule_files(config)?;
-    let facts = store.fact_list().await?;
-    Ok(RuleSet::load(config.get("rules.profile").unwrap_or("classic"), &own, &facts)?)
+    Ok(RuleSet::load(config.get("rules.profile").unwrap_or("classic"), &own, facts)?)
+}
+
+/// Returns the names of the loaded figures, without making a database where there is none.
+pub(crate) async fn fact_list(global: &Global, config: &Config) -> anyhow::Result<Vec<String>> {
+    let uri = config.get("database.uri").unwrap_or_default();
+    let file = uri.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
+    if file.is_some_and(|file| !Path::new(file).exists()) {
+        return Ok(Vec::new());
+    }
+    Ok(open_store(global, config).await?.fact_list().await?)
 }
 
 /// Reads the files of the configured rule directory; none when there is no such setting.
