@@ -1,8 +1,11 @@
 //! Reads what a decision needs: the listings and their latest closes, in as few bytes and trips as it takes.
 
+use std::pin::pin;
+
 use deadpool_postgres::Object;
+use futures_util::TryStreamExt as _;
 use jiff::civil::Date;
-use tokio_postgres::Row;
+use tokio_postgres::{Row, Statement};
 use universe_core::{Observation, ObservedListing, Price, Symbol, Usd};
 
 use super::columns::Columns;
@@ -109,23 +112,26 @@ pub(super) async fn observation_read(
         client.prepare_cached(CLOSES),
         client.prepare_cached(SNAPSHOT_SESSIONS),
     )?;
-    let (listings, closes, sessions) = tokio::try_join!(
-        async { client.query(&listings, &[&needs.company_names]).await },
-        async { client.query(&closes, &[&session]).await },
-        async { client.query(&sessions, &[&session]).await },
+    // Sent at once; rows are taken in while the server is still busy with the next ones, and none is kept as
+    // the driver holds it, which takes several times the memory.
+    let (mut listings, mut closes, sessions) = tokio::try_join!(
+        biased;
+        listing_rows(client, &listings, needs.company_names),
+        close_rows(client, &closes, session),
+        async { Ok(client.query(&sessions, &[&session]).await?) },
     )?;
     let sessions: Vec<Date> = sessions.iter().map(|row| row.get(0)).collect();
+    // They nearly come in this order.
+    listings.sort_by(|a, b| a.symbol.cmp(&b.symbol));
+    closes.sort_by(|a, b| a.symbol.cmp(&b.symbol));
 
     let mut observation = Observation::empty(session);
-    let listings = by_symbol(&listings);
-    let mut closes = by_symbol(&closes).into_iter().peekable();
-    for (symbol, row) in listings {
-        // Both lists are in order of symbol; closes of symbols that are no listing are passed over.
-        while closes.next_if(|(of, _)| *of < symbol).is_some() {}
-        let found = closes.next_if(|(of, _)| *of == symbol);
-        let close = found.and_then(|(_, found)| price(found, 1));
-        let volume = found.filter(|_| close.is_some()).and_then(|(_, found)| found.get(2));
-        observation.push(listing(symbol, row, &sessions, close, volume)?);
+    let mut closes = closes.into_iter().peekable();
+    for listing in listings {
+        // Closes of symbols that are no listing are passed over.
+        while closes.next_if(|close| close.symbol < listing.symbol).is_some() {}
+        let close = closes.next_if(|close| close.symbol == listing.symbol);
+        observation.push(listing.observed(&sessions, close.as_ref())?);
     }
     read_earlier_closes(client, session, &mut observation).await?;
     if !needs.facts.is_empty() {
@@ -140,12 +146,14 @@ pub(super) async fn observation_read(
 /// Reads the returns of the listings with a close in the session and in the one before it.
 pub(super) async fn session_returns(client: &Object, session: Date) -> Result<Vec<f64>, Failure> {
     let statement = client.prepare_cached(RETURNS).await?;
-    let rows = client.query(&statement, &[&session]).await?;
-    let returns = rows.iter().filter_map(|row| {
-        let (now, before) = (price(row, 0)?, price(row, 1)?);
-        Some(now.dollars() / before.dollars() - 1.0)
-    });
-    Ok(returns.collect())
+    let mut stream = pin!(client.query_raw(&statement, [&session]).await?);
+    let mut returns = Vec::new();
+    while let Some(row) = stream.try_next().await? {
+        if let (Some(now), Some(before)) = (price(&row, 0), price(&row, 1)) {
+            returns.push(now.dollars() / before.dollars() - 1.0);
+        }
+    }
+    Ok(returns)
 }
 
 /// Returns a price, which is positive; older programs stored zero where they had none.
@@ -153,52 +161,101 @@ fn price(row: &Row, column: usize) -> Option<Price> {
     row.get::<_, Option<NumericPrice>>(column)?.0.filter(|price| 0 < price.micros())
 }
 
-/// Puts rows in byte order of the symbol in their first column, which is nearly the order they come in.
-fn by_symbol(rows: &[Row]) -> Vec<(&str, &Row)> {
-    let mut rows: Vec<(&str, &Row)> = rows.iter().map(|row| (row.get(0), row)).collect();
-    rows.sort_by_key(|(symbol, _)| *symbol);
-    rows
+/// A row of the listings, as small as it gets.
+struct ListingRow {
+    symbol: Symbol,
+    texts: Box<str>,
+    company_name: Option<Box<str>>,
+    etf_type: Option<Box<str>>,
+    issuer: Option<Box<str>>,
+    is_active: bool,
+    delisted_date: Option<Date>,
+    listing_date: Option<Date>,
+    first_seen_session: Option<Date>,
+    last_seen_session: Option<Date>,
+    ipo_year: Option<i16>,
+    cap: Option<i64>,
+    shares: Option<i64>,
+    aum_millions: Option<f64>,
 }
 
-fn listing<'a>(
-    symbol: &str,
-    row: &'a Row,
-    sessions: &[Date],
-    close: Option<Price>,
+/// A row of the closes of a session.
+struct CloseRow {
+    symbol: Symbol,
+    close: Price,
     volume: Option<i64>,
-) -> Result<ObservedListing<'a>, Failure> {
-    let [security_type, exchange, sector, industry, country, currency] = texts(row.get(1)).ok_or_else(|| {
-        let detail = format!("a text of {symbol} contains the control character U+001F");
-        crate::StoreError::Inconsistent { table: "symbols", detail }
-    })?;
-    let last_seen: Option<Date> = row.get(7);
-    let sessions_absent = last_seen.map_or(0, |seen| {
-        let later = sessions.len() - sessions.partition_point(|session| *session <= seen);
-        u16::try_from(later).unwrap_or(u16::MAX)
-    });
-    Ok(ObservedListing {
-        symbol: Symbol::from_stored(symbol),
-        company_name: row.get(2),
-        security_type,
-        is_active: row.get(3),
-        delisted_date: row.get(4),
-        listing_date: row.get(5),
-        first_seen_session: row.get(6),
-        sessions_absent,
-        ipo_year: row.get(8),
-        recorded_cap: row.get::<_, Option<i64>>(9).map(Usd),
-        shares: row.get(10),
-        close,
-        volume,
-        exchange,
-        sector,
-        industry,
-        country,
-        currency,
-        etf_type: row.get(11),
-        issuer: row.get(12),
-        aum_millions: row.get(13),
-    })
+}
+
+async fn listing_rows(client: &Object, statement: &Statement, names: bool) -> Result<Vec<ListingRow>, Failure> {
+    let mut stream = pin!(client.query_raw(statement, [&names]).await?);
+    let mut listings = Vec::new();
+    while let Some(row) = stream.try_next().await? {
+        let text = |column: usize| row.get::<_, Option<&str>>(column).map(Box::from);
+        listings.push(ListingRow {
+            symbol: Symbol::from_stored(row.get(0)),
+            texts: Box::from(row.get::<_, &str>(1)),
+            company_name: text(2),
+            is_active: row.get(3),
+            delisted_date: row.get(4),
+            listing_date: row.get(5),
+            first_seen_session: row.get(6),
+            last_seen_session: row.get(7),
+            ipo_year: row.get(8),
+            cap: row.get(9),
+            shares: row.get(10),
+            etf_type: text(11),
+            issuer: text(12),
+            aum_millions: row.get(13),
+        });
+    }
+    Ok(listings)
+}
+
+async fn close_rows(client: &Object, statement: &Statement, session: Date) -> Result<Vec<CloseRow>, Failure> {
+    let mut stream = pin!(client.query_raw(statement, [&session]).await?);
+    let mut closes = Vec::new();
+    while let Some(row) = stream.try_next().await? {
+        if let Some(close) = price(&row, 1) {
+            closes.push(CloseRow { symbol: Symbol::from_stored(row.get(0)), close, volume: row.get(2) });
+        }
+    }
+    Ok(closes)
+}
+
+impl ListingRow {
+    fn observed(&self, sessions: &[Date], close: Option<&CloseRow>) -> Result<ObservedListing<'_>, Failure> {
+        let [security_type, exchange, sector, industry, country, currency] = texts(&self.texts).ok_or_else(|| {
+            let detail = format!("a text of {} contains the control character U+001F", self.symbol);
+            crate::StoreError::Inconsistent { table: "symbols", detail }
+        })?;
+        let sessions_absent = self.last_seen_session.map_or(0, |seen| {
+            let later = sessions.len() - sessions.partition_point(|session| *session <= seen);
+            u16::try_from(later).unwrap_or(u16::MAX)
+        });
+        Ok(ObservedListing {
+            symbol: self.symbol.clone(),
+            company_name: self.company_name.as_deref(),
+            security_type,
+            is_active: self.is_active,
+            delisted_date: self.delisted_date,
+            listing_date: self.listing_date,
+            first_seen_session: self.first_seen_session,
+            sessions_absent,
+            ipo_year: self.ipo_year,
+            recorded_cap: self.cap.map(Usd),
+            shares: self.shares,
+            close: close.map(|close| close.close),
+            volume: close.and_then(|close| close.volume),
+            exchange,
+            sector,
+            industry,
+            country,
+            currency,
+            etf_type: self.etf_type.as_deref(),
+            issuer: self.issuer.as_deref(),
+            aum_millions: self.aum_millions,
+        })
+    }
 }
 
 /// Takes texts apart that were read as one.
