@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::civil::Date;
 use serde_json::json;
 use universe_core::Symbol;
 use universe_core::expression::SetExpression;
@@ -15,6 +16,9 @@ use super::output::{self, Rows};
 use super::session::is_imported;
 use super::{EXIT_DONE, EXIT_HELD, session};
 use crate::config::Config;
+
+/// How many of the latest runs are searched for one that did not fail.
+const RUNS_LOOKED_AT: u32 = 20;
 
 pub(crate) async fn list(global: &Global, config: &Config) -> anyhow::Result<u8> {
     let store = session::open_store(global, config).await?;
@@ -63,12 +67,19 @@ pub(crate) async fn show(global: &Global, config: &Config, command: &Show) -> an
     {
         output::remark(global, &format!("note: at {instant} no members of {} were known", answer.name));
     }
+    let newest = newest_session(&*store, question.environment).await?;
+    if let (Some(as_of), Some(newest)) = (answer.as_of, newest)
+        && newest < as_of
+    {
+        output::remark(global, &format!("note: nothing newer than {newest} is known yet"));
+    }
+    let as_of = if command.known_at.is_some() { answer.as_of } else { answer.as_of.or(newest) };
     let symbols: Vec<&Symbol> = answer.members.iter().map(|member| &member.symbol).collect();
     let data = json!({
         "type": answer.id.as_ref().map(|id| id.universe_type),
         "key": answer.id.as_ref().map_or(answer.name.as_str(), |id| id.key()),
         "name": answer.name,
-        "as_of": answer.as_of,
+        "as_of": as_of,
         "count": answer.members.len(),
         "symbols": symbols,
         "members": answer.members,
@@ -125,6 +136,7 @@ pub(crate) async fn diff(global: &Global, config: &Config, command: &Diff) -> an
         let rows = added.iter().map(|s| row("added", s)).chain(removed.iter().map(|s| row("removed", s)));
         Rows { columns: vec!["change", "symbol"], rows: rows.collect() }
     })?;
+    output::remark(global, &format!("{} added, {} removed", added.len(), removed.len()));
     Ok(EXIT_DONE)
 }
 
@@ -219,6 +231,12 @@ async fn answer_to(store: &dyn Store, rules: &RuleSet, asked: &str, question: Qu
         anyhow::bail!("{id} has no members yet; {how}");
     }
     Err(error.into())
+}
+
+/// Returns the session of the newest run, which the memberships of today stand at.
+async fn newest_session(store: &dyn Store, environment: &str) -> anyhow::Result<Option<Date>> {
+    let runs = store.run_list(environment, RUNS_LOOKED_AT, 0).await?;
+    Ok(runs.iter().filter(|run| run.status != "failed").map(|run| run.session).max())
 }
 
 fn say_remarks(global: &Global, answer: &Answer) {

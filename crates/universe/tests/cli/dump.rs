@@ -1,7 +1,28 @@
 //! Everything that a database holds, as text.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
+
+use serde_json::Value;
+
+use crate::harness::Place;
+
+/// Returns the members of every universe as `cache_entries` has them.
+pub(crate) fn entries(place: &Place) -> BTreeMap<String, Value> {
+    const SQL: &str = "select type || ':' || key, cast(value as text) from cache_entries
+                       where type in ('stock_universe', 'etf_universe')";
+    let rows: Vec<(String, String)> = match place.postgres_uri() {
+        Some(uri) => on_postgres(&uri, async |client| {
+            let rows = client.query(SQL, &[]).await.expect("the entries");
+            rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+        }),
+        None => rusqlite::Connection::open(place.path("universe.db"))
+            .and_then(|database| database.prepare(SQL)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())
+            .expect("the entries"),
+    };
+    rows.into_iter().map(|(id, value)| (id, serde_json::from_str(&value).expect("JSON"))).collect()
+}
 
 /// Returns every row of every table of an SQLite file; nothing when there is no file.
 pub(crate) fn sqlite(file: &Path) -> String {
@@ -31,10 +52,7 @@ pub(crate) fn sqlite(file: &Path) -> String {
 
 /// Returns every row of every table of a PostgreSQL database.
 pub(crate) fn postgres(uri: &str) -> String {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async {
-        let (client, connection) = tokio_postgres::connect(uri, tokio_postgres::NoTls).await.expect("connected");
-        tokio::spawn(connection);
+    on_postgres(uri, async |client| {
         let tables = client
             .query(
                 "select format('%I.%I', table_schema, table_name)
@@ -53,5 +71,14 @@ pub(crate) fn postgres(uri: &str) -> String {
             writeln!(text, "{table}\n{rows}").expect("a string");
         }
         text
+    })
+}
+
+fn on_postgres<T>(uri: &str, ask: impl AsyncFnOnce(tokio_postgres::Client) -> T) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let (client, connection) = tokio_postgres::connect(uri, tokio_postgres::NoTls).await.expect("connected");
+        tokio::spawn(connection);
+        ask(client).await
     })
 }

@@ -9,6 +9,7 @@ mod harness;
 mod help;
 mod market;
 mod reading;
+mod real_data;
 mod shapes;
 mod streams;
 mod syncing;

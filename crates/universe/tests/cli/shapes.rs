@@ -94,7 +94,9 @@ fn list_show_diff_and_validate_answer_as_agreed() {
         check(&show["members"][0], &["symbol", "company_name", "rank", "market_cap", "sector", "since"]);
         assert_eq!((&show["type"], &show["key"]), (&json!("stock_universe"), &json!("top_10")));
         assert_eq!((&show["as_of"], &show["count"]), (&json!("2024-01-02"), &json!(10)));
-        let first = place.run(&["show", "top_10", "--format", "json"]).done().json()["members"][0].clone();
+        let now = place.run(&["show", "top_10", "--format", "json"]).done().json();
+        assert_eq!(now["as_of"], "2024-01-02", "the session that the members stand at");
+        let first = now["members"][0].clone();
         let expected = json!({
             "symbol": "MEGA",
             "company_name": "MEGA Inc. Common Stock",

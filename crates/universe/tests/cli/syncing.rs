@@ -97,3 +97,29 @@ fn sessions_follow_one_another() {
     let stale = place.run(&["sync", "--session", &ahead]).done();
     assert!(stale.stderr.contains(&format!("there are no prices of {ahead}")), "{}", stale.stderr);
 }
+
+#[test]
+fn runs_at_the_same_time_are_as_runs_after_each_other() {
+    for place in Place::on_both_stores() {
+        load(&place, FIRST, &stocks());
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| place.run(&["sync"]).done());
+            }
+        });
+        assert_eq!(place.run(&["runs", "--format", "json"]).done().json().as_array().map(Vec::len), Some(1));
+        assert_eq!(place.members("top_10"), TOP_10);
+        place.run(&["validate"]).done();
+    }
+}
+
+#[test]
+fn first_starts_at_the_same_time_make_one_database() {
+    let place = Place::embedded();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| place.run(&["list", "--quiet"]).done());
+        }
+    });
+    place.run(&["db", "status"]).done();
+}
