@@ -144,7 +144,7 @@ Examples:
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
         /// The session, where the name does not say
-        #[arg(long, value_name = "DATE")]
+        #[arg(long, value_name = "DATE", value_parser = day)]
         as_of: Option<Date>,
     },
     /// Load daily snapshots from Parquet files
@@ -158,13 +158,13 @@ Examples:
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
         /// One session only
-        #[arg(long, value_name = "DATE", conflicts_with_all = ["from", "to"])]
+        #[arg(long, value_name = "DATE", value_parser = day, conflicts_with_all = ["from", "to"])]
         as_of: Option<Date>,
         /// The first day
-        #[arg(long, value_name = "DATE")]
+        #[arg(long, value_name = "DATE", value_parser = day)]
         from: Option<Date>,
         /// The last day
-        #[arg(long, value_name = "DATE")]
+        #[arg(long, value_name = "DATE", value_parser = day)]
         to: Option<Date>,
     },
     /// Load reference data (CSV or Parquet); further number columns become fields for rules
@@ -173,7 +173,7 @@ Examples:
         /// The file
         file: PathBuf,
         /// The day that the figures are of, instead of today
-        #[arg(long, value_name = "DATE")]
+        #[arg(long, value_name = "DATE", value_parser = day)]
         as_of: Option<Date>,
     },
     /// Load daily prices (CSV or Parquet with symbol, date, close and, if known, open, high, low, volume)
@@ -191,7 +191,7 @@ Examples:
         #[arg(long, value_name = "UNIVERSE")]
         universe: String,
         /// The session from which the list holds, instead of the newest
-        #[arg(long, value_name = "DATE")]
+        #[arg(long, value_name = "DATE", value_parser = day)]
         as_of: Option<Date>,
     },
 }
@@ -199,7 +199,7 @@ Examples:
 #[derive(Args)]
 pub(crate) struct Sync {
     /// The session, instead of the newest one with prices
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = day)]
     pub(crate) session: Option<Date>,
     /// The part of the work: full, market_cap, themes or ipos
     #[arg(long, default_value = "full", value_parser = mode)]
@@ -220,10 +220,10 @@ pub(crate) struct Show {
     /// The universe (key, type:key) or expression (a + b, a & b, a - b)
     pub(crate) universe: String,
     /// The session that the answer is for
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = day)]
     pub(crate) as_of: Option<Date>,
     /// What was known at this instant (2024-01-03T12:00:00Z)
-    #[arg(long, value_name = "INSTANT")]
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
     pub(crate) known_at: Option<Timestamp>,
 }
 
@@ -232,8 +232,10 @@ pub(crate) struct Diff {
     /// The universe or expression
     pub(crate) universe: String,
     /// The first day
+    #[arg(value_parser = day)]
     pub(crate) from: Date,
     /// The last day
+    #[arg(value_parser = day)]
     pub(crate) to: Date,
 }
 
@@ -288,4 +290,12 @@ impl Global {
 
 fn mode(text: &str) -> Result<Mode, String> {
     Mode::from_spelling(text).ok_or_else(|| "the modes are full, market_cap, themes and ipos".to_owned())
+}
+
+fn day(text: &str) -> Result<Date, String> {
+    text.parse().map_err(|_| "a day is written as 2024-01-02".to_owned())
+}
+
+fn instant(text: &str) -> Result<Timestamp, String> {
+    text.parse().map_err(|_| "an instant is a day, a time and its zone, such as 2024-01-02T21:00:00Z".to_owned())
 }

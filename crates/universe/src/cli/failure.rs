@@ -71,6 +71,9 @@ fn hint(error: &anyhow::Error) -> Option<&'static str> {
         match cause.downcast_ref::<StoreError>() {
             // Most of these say themselves what to do.
             Some(StoreError::Schema(what)) if what.contains("universe db") || what.contains("another file") => None,
+            Some(StoreError::Driver(what)) if what.contains("unable to open database file") => {
+                Some("its directory must be one that you may write to")
+            }
             Some(StoreError::Schema(_)) => {
                 Some("`universe db status` shows how the database stands, `universe db migrate` sets it up")
             }

@@ -66,9 +66,9 @@ async fn members(
     let members: Vec<Symbol> =
         found.map(|found| found.members.into_iter().map(|member| member.symbol).collect()).unwrap_or_default();
     if outcome.was_written {
-        output::remark(global, &format!("{id} has {} members as of {}", members.len(), outcome.run.session));
+        output::remark(global, &format!("{id} has {} as of {}", counted(members.len()), outcome.run.session));
     } else {
-        output::remark(global, &format!("{id} has these {} members already", members.len()));
+        output::remark(global, &format!("{id} has {} already, the same as the list", counted(members.len())));
     }
     let needs = Needs { company_names: false, facts: Vec::new(), returns: false };
     let known = store.observation_read(outcome.run.session, &needs).await?.symbol;
@@ -82,6 +82,10 @@ async fn members(
         output::remark(global, &format!("note: {of} of the {all} symbols are not in `symbols`: {some}{more}"));
     }
     Ok(report)
+}
+
+fn counted(members: usize) -> String {
+    if members == 1 { "1 member".to_owned() } else { format!("{members} members") }
 }
 
 /// Loads files one by one, in order of their names, which carry dates; a refused file does not stop the others.
@@ -139,19 +143,26 @@ async fn address_of(
     rules: &universe_core::rule::RuleSet,
     text: &str,
 ) -> anyhow::Result<UniverseId> {
-    let known = store.universe_list(session::environment(config)).await?;
-    let known: Vec<UniverseId> = known.into_iter().map(|universe| universe.id).collect();
+    let universes = store.universe_list(session::environment(config)).await?;
+    let known: Vec<UniverseId> = universes.iter().map(|universe| universe.id.clone()).collect();
     let address = match SetExpression::parse(text).map_err(LookupError::from)? {
         SetExpression::Universe(address) => address,
-        _ => return Err(Usage(format!("{text} is a combination of universes; a list is for one")).into()),
+        _ => {
+            return Err(Usage(format!(
+                "{text} is a combination of universes; a list is for one: KEY, stock_universe:KEY or etf_universe:KEY"
+            ))
+            .into());
+        }
     };
     let Address { universe_type, key } = &address;
     match resolve(&address, &known, rules) {
         Ok(id) => {
-            if let Some(rule) = rules.rule_of(&id).filter(|rule| !session::is_imported(rule)) {
+            // Rules with groups do not list their universes; what is stored names the rule that made it.
+            let made_by = universes.iter().find(|universe| universe.id == id).and_then(|found| found.rule.as_deref());
+            let by_name = rules.rules.iter().find(|rule| made_by == Some(rule.name.as_str()));
+            if let Some(rule) = rules.rule_of(&id).or(by_name).filter(|rule| !session::is_imported(rule)) {
                 return Err(Usage(format!(
-                    "{id} is decided by the rule {}, and a list would have no effect; \
-                     choose another key, such as {}:my_list",
+                    "{id} is decided by the rule {}, not by a list; choose another key, such as {}:my_list",
                     rule.name, id.universe_type
                 ))
                 .into());

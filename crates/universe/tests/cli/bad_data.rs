@@ -172,19 +172,20 @@ fn a_directory_that_may_not_be_written_is_told() {
     let place = Place::embedded();
     place.write("locked/keep", "");
     let locked = place.path("locked");
-    let mut permissions = std::fs::metadata(&locked).expect("there").permissions();
+    let unlocked = std::fs::metadata(&locked).expect("there").permissions();
+    let mut permissions = unlocked.clone();
     permissions.set_readonly(true);
     std::fs::set_permissions(&locked, permissions).expect("locked");
-    // Permissions do not stop root; nobody makes files among the processes.
+    // Permissions do not stop root; but nobody makes files among the processes.
     let is_root = std::fs::write(locked.join("try"), "").is_ok();
-    let directory = if is_root { "/proc".to_owned() } else { "locked".to_owned() };
-    if is_root && !std::path::Path::new("/proc/self").exists() {
-        return;
-    }
-    let refused = place.run(&["list", "--database", &format!("sqlite:{directory}/universe.db")]);
-    refused.refused(1, &[&format!("{directory}/universe.db")]);
-    let log = [("UNIVERSE__LOG__DIRECTORY", &*format!("{directory}/logs"))];
-    place.run_in(&log, &["list"]).refused(1, &["cannot log to"]);
+    let directory = if is_root { "/proc" } else { "locked" };
+    let database = format!("sqlite:{directory}/universe.db");
+    let logs = format!("{directory}/logs");
+    let list = place.run(&["list", "--database", &database]);
+    let log = place.run_in(&[("UNIVERSE__LOG__DIRECTORY", &logs)], &["list"]);
+    std::fs::set_permissions(&locked, unlocked).expect("unlocked, so that it can be removed");
+    list.refused(1, &[&format!("{directory}/universe.db"), "hint: its directory must be one that you may write to"]);
+    log.refused(1, &["cannot log to", directory]);
 }
 
 #[test]
