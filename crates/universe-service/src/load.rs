@@ -70,7 +70,7 @@ pub async fn load_snapshots(
     let mut snapshots = read_snapshots(files, from, to)?;
     let name = files.first().cloned().unwrap_or_default();
     let mut report = LoadReport { files: files.iter().map(|file| shown(file)).collect(), ..LoadReport::default() };
-    while let Some(read) = snapshots.next() {
+    for read in snapshots.by_ref() {
         let read = read?;
         told(&format!("{}: {} listings", read.value.session, read.value.rows.len()));
         store_snapshot(store, "snapshots", &name, read, ambient, &mut report).await?;
@@ -155,10 +155,7 @@ pub async fn load_universe(
     let record = record("universe", file, request.session, read.rows, loaded, &read.issues);
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let list = ImportedList { name: None, symbols: read.value, source: name };
-    store
-        .import_put(&request.environment, id, &list, &record, ambient.now())
-        .await
-        .map_err(|e| not_stored(file, e))?;
+    store.import_put(&request.environment, id, &list, &record, ambient.now()).await.map_err(|e| not_stored(file, e))?;
     let outcome = sync_import(store, rules, request, id, ambient).await?;
     let written = u64::from(outcome.was_written);
     let (files, sessions) = (vec![shown(file)], BTreeSet::new());
@@ -189,8 +186,7 @@ async fn store_snapshot(
     let session = read.value.session;
     let loaded = read.value.rows.len() as u64;
     let record = record(kind, file, Some(session), read.rows, loaded, &read.issues);
-    let stored =
-        store.snapshot_load(&read.value, &record, ambient.now()).await.map_err(|e| not_stored(file, e))?;
+    let stored = store.snapshot_load(&read.value, &record, ambient.now()).await.map_err(|e| not_stored(file, e))?;
     if stored.written > 0 {
         keep_figures(store, session).await.map_err(|e| not_stored(file, e))?;
     }

@@ -1,6 +1,7 @@
 //! Lookups: from what somebody asks for to the members of a universe, or of a combination of several.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -125,7 +126,8 @@ async fn one(
     mut remarks: Vec<String>,
 ) -> Result<Answer, LookupError> {
     let failed = |source| LookupError::Store { asked: id.to_string(), source };
-    let found = store.member_list(question.environment, &id, question.as_of, question.known_at).await.map_err(failed)?;
+    let found =
+        store.member_list(question.environment, &id, question.as_of, question.known_at).await.map_err(failed)?;
     let Some(found) = found else {
         let known = store.universe_list(question.environment).await.map_err(failed)?;
         let known: Vec<UniverseId> = known.into_iter().map(|universe| universe.id).collect();
@@ -139,7 +141,10 @@ async fn one(
     Ok(Answer { name: found.universe.name, id: Some(id), as_of: found.as_of, members: found.members, remarks })
 }
 
-/// Members by symbol. The recursion is as deep as the expression, which its parser limits.
+/// Members by symbol, as they come.
+type Combined<'f> = Pin<Box<dyn Future<Output = Result<BTreeMap<Symbol, MemberRecord>, LookupError>> + Send + 'f>>;
+
+/// Combines universes. The recursion is as deep as the expression, which its parser limits.
 fn combined<'f>(
     store: &'f dyn Store,
     rules: &'f RuleSet,
@@ -147,7 +152,7 @@ fn combined<'f>(
     expression: &'f SetExpression,
     question: Question<'f>,
     remarks: &'f mut Vec<String>,
-) -> std::pin::Pin<Box<dyn Future<Output = Result<BTreeMap<Symbol, MemberRecord>, LookupError>> + Send + 'f>> {
+) -> Combined<'f> {
     Box::pin(async move {
         let (left, right) = match expression {
             SetExpression::Universe(address) => {
@@ -183,8 +188,6 @@ fn unknown(key: &str, known: &[UniverseId], rules: &RuleSet) -> LookupError {
 }
 
 fn hint<'a>(key: &str, candidates: impl Iterator<Item = &'a UniverseId>) -> String {
-    nearest(key, candidates.map(UniverseId::key)).map_or_else(
-        || "; `universe list` shows them all".to_owned(),
-        |near| format!("; did you mean {near:?}?"),
-    )
+    nearest(key, candidates.map(UniverseId::key))
+        .map_or_else(|| "; `universe list` shows them all".to_owned(), |near| format!("; did you mean {near:?}?"))
 }

@@ -72,7 +72,9 @@ impl Planner<'_> {
         let (mut members, mut held) = (target.members, None);
         let mut rebalance = target.rebalance;
         let mut is_reconstituted = target.is_reconstituted;
-        if let Some(limit) = target.change_limit.filter(|_| matches!(action, Action::Updated | Action::Retired)) {
+        // What is new, or was empty, has no members that a fault of the source could take away.
+        let may_wait = !before.is_empty() && matches!(action, Action::Updated | Action::Retired);
+        if let Some(limit) = target.change_limit.filter(|_| may_wait) {
             let made = self.hold(limit, &target.naming.id, before.len(), &added, &mut removed);
             if let Some(made) = made {
                 let gone: BTreeSet<u32> = made.iter().map(|change| change.listing).collect();
@@ -133,9 +135,10 @@ impl Planner<'_> {
         if !passes(added.len().max(removed.len() - delisted)) && !many_delisted {
             return None;
         }
-        let outcome = match self.request.holds {
-            Holds::Wait => "held until it is approved or forced",
-            Holds::Release => "made, because the run is forced",
+        let (is_made, outcome) = match &self.request.holds {
+            Holds::Release => (true, "made, because the run is forced"),
+            Holds::ReleaseOnly(approved) if approved.contains(id) => (true, "made, because it was approved"),
+            Holds::Wait | Holds::ReleaseOnly(_) => (false, "held until it is approved or forced"),
         };
         let (came, went) = (added.len(), removed.len());
         self.alerts.push(Alert {
@@ -147,10 +150,12 @@ impl Planner<'_> {
                 limit.share * 100.0,
             ),
         });
-        match self.request.holds {
-            Holds::Release => None,
-            Holds::Wait if many_delisted => Some(Vec::new()),
-            Holds::Wait => Some(removed.extract_if(.., |change| change.reason == Reason::Delisted).collect()),
+        if is_made {
+            None
+        } else if many_delisted {
+            Some(Vec::new())
+        } else {
+            Some(removed.extract_if(.., |change| change.reason == Reason::Delisted).collect())
         }
     }
 

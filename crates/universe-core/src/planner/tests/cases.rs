@@ -322,6 +322,38 @@ fn a_change_of_more_than_a_fifth_is_held_until_forced() {
 }
 
 #[test]
+fn an_approval_releases_the_universes_that_it_names_and_no_other() {
+    let limited = "category = \"market_leader\"\n\
+        ranking = [{ key = \"top_5\", name = \"Top 5\", count = 5 }, { key = \"top_10\", name = \"Top 10\", count = 10 }]\n";
+    let rules = rules(&[("top.toml", limited)]);
+    let names = ["A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M"];
+    let day = |first: usize| -> Vec<Line> {
+        names.iter().enumerate().map(|(at, s)| line(s, if at < first { 1.0 } else { 1e9 - at as f64 })).collect()
+    };
+    let state = applied(&State::default(), &plan(&market(date(2024, 1, 2), &day(0)), &rules, &State::default(), FULL));
+    let seen = market(date(2024, 1, 3), &day(3));
+    let held: Vec<_> = plan(&seen, &rules, &state, FULL).held_universes().map(|(u, _)| u.id.clone()).collect();
+    assert_eq!(held.len(), 2, "both wait");
+
+    let holds = Holds::ReleaseOnly(held[..1].iter().cloned().collect());
+    let approved = plan(&seen, &rules, &state, Request { holds, ..FULL });
+    let still: Vec<_> = approved.held_universes().map(|(u, _)| u.id.clone()).collect();
+    let made: Vec<_> = approved.changed_universes().map(|u| u.id.clone()).collect();
+    assert_eq!((made.as_slice(), still.as_slice()), held.split_at(1));
+    assert!(approved.alerts[0].message.ends_with("made, because it was approved"), "{:?}", approved.alerts);
+}
+
+#[test]
+fn first_members_of_an_empty_universe_are_not_held() {
+    let limited = BANDS.1.replace("off = true", "share = 0.2");
+    let rules = rules(&[("bands.toml", &limited)]);
+    let state = applied(&State::default(), &plan(&market(date(2024, 1, 2), &[]), &rules, &State::default(), FULL));
+    let first = plan(&market(date(2024, 1, 3), &[line("AAA", 300e9)]), &rules, &state, FULL);
+    assert_eq!(first.universes[0].action, Action::Updated);
+    assert!(first.alerts.is_empty());
+}
+
+#[test]
 fn a_delisting_does_not_wait_with_a_held_change_but_many_do() {
     let limited =
         ("top.toml", "category = \"market_leader\"\n[[ranking]]\nkey = \"top_10\"\nname = \"Top 10\"\ncount = 10\n");
