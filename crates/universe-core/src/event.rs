@@ -43,7 +43,7 @@ pub struct RunFacts<'a> {
     pub mode: Mode,
     /// How it ended (`completed`, `completed_with_errors`, `held`).
     pub status: &'a str,
-    /// When it began and ended.
+    /// When it was asked for or began: the instant of the events that say so.
     pub started_at: Timestamp,
     /// When its events were made.
     pub finished_at: Timestamp,
@@ -68,9 +68,25 @@ const PROCESSING_STATUS: &[&str] = &["tickstock:processing:status"];
 const MONITORING: &[&str] = &["tickstock:monitoring"];
 const ERRORS: &[&str] = &["tickstock:errors", "admin_notifications"];
 
-/// Returns every event of a run, in the order in which they are published.
+/// Returns the event that says that a run was asked for.
+#[must_use]
+pub fn events_of_order(run: &RunFacts<'_>) -> Vec<Event> {
+    let mut events = EventsOfRun { run, events: Vec::new() };
+    events.triggered();
+    events.events
+}
+
+/// Returns every event of a run that nobody ordered before, in the order in which they are published.
 #[must_use]
 pub fn events_of_run(plan: &Plan, run: &RunFacts<'_>) -> Vec<Event> {
+    let mut events = events_of_order(run);
+    events.extend(events_of_ordered_run(plan, run));
+    events
+}
+
+/// Returns the events of a run whose order was an event of its own.
+#[must_use]
+pub fn events_of_ordered_run(plan: &Plan, run: &RunFacts<'_>) -> Vec<Event> {
     let mut events = EventsOfRun { run, events: Vec::new() };
     events.started();
     for (done, step) in (1_usize..).zip(run.steps) {
@@ -88,15 +104,28 @@ pub fn events_of_run(plan: &Plan, run: &RunFacts<'_>) -> Vec<Event> {
     events.events
 }
 
-/// Returns the events of a run that failed before it changed anything.
+/// Returns the events of a run that nobody ordered before, and that failed before it changed anything.
 #[must_use]
 pub fn events_of_failure(run: &RunFacts<'_>, error: &str) -> Vec<Event> {
+    let mut events = events_of_order(run);
+    events.extend(events_of_ordered_failure(run, error));
+    events
+}
+
+/// Returns the events of a run whose order was an event of its own, and that was cancelled.
+#[must_use]
+pub fn events_of_cancellation(run: &RunFacts<'_>) -> Vec<Event> {
+    let mut events = EventsOfRun { run, events: Vec::new() };
+    events.phase("phase_failed", "cancelled", &Value::Null, None);
+    events.events
+}
+
+/// Returns the events of a run whose order was an event of its own, and that failed.
+#[must_use]
+pub fn events_of_ordered_failure(run: &RunFacts<'_>, error: &str) -> Vec<Event> {
     let mut events = EventsOfRun { run, events: Vec::new() };
     events.started();
-    let payload = json!({
-        "run_id": run.run_id, "phase": PHASE, "status": "failed", "stats": Value::Null, "error": error,
-    });
-    events.push("phase_failed", PROCESSING_STATUS, "", None, payload);
+    events.phase("phase_failed", "failed", &Value::Null, Some(error));
     let payload = json!({
         "component": PHASE, "severity": "error", "message": error, "run_id": run.run_id, "alert": Value::Null,
     });
@@ -119,13 +148,26 @@ impl EventsOfRun<'_> {
         universe: Option<(UniverseId, u64)>,
         payload: Value,
     ) {
+        let at = self.run.finished_at;
+        self.push_at(at, event, channels, what, universe, payload);
+    }
+
+    fn push_at(
+        &mut self,
+        at: Timestamp,
+        event: &'static str,
+        channels: &'static [&'static str],
+        what: &str,
+        universe: Option<(UniverseId, u64)>,
+        payload: Value,
+    ) {
         let digest = blake3::hash(format!("{}/{event}/{what}", self.run.run_id).as_bytes());
         let bytes: [u8; 16] = std::array::from_fn(|at| digest.as_bytes()[at]);
         let id = uuid::Builder::from_custom_bytes(bytes).into_uuid();
         let message = json!({
             "id": id,
             "event": event,
-            "timestamp": self.run.finished_at.to_string(),
+            "timestamp": at.to_string(),
             "source": EVENT_SOURCE,
             "version": EVENT_VERSION,
             "payload": payload,
@@ -133,16 +175,26 @@ impl EventsOfRun<'_> {
         self.events.push(Event { id, event, channels, universe, message });
     }
 
-    fn started(&mut self) {
+    fn triggered(&mut self) {
         let run = self.run;
         let payload = json!({
             "job_id": run.run_id, "mode": run.mode, "force": run.force, "triggered_by": run.triggered_by,
         });
-        self.push("cache_sync_triggered", SYNC_TRIGGERED, "", None, payload);
+        self.push_at(run.started_at, "cache_sync_triggered", SYNC_TRIGGERED, "", None, payload);
+    }
+
+    fn started(&mut self) {
+        let run = self.run;
         let payload = json!({
             "run_id": run.run_id, "phase": PHASE, "status": "running", "stats": Value::Null, "error": Value::Null,
         });
-        self.push("phase_started", PROCESSING_STATUS, "", None, payload);
+        self.push_at(run.started_at, "phase_started", PROCESSING_STATUS, "", None, payload);
+    }
+
+    fn phase(&mut self, event: &'static str, status: &str, stats: &Value, error: Option<&str>) {
+        let payload =
+            json!({"run_id": self.run.run_id, "phase": PHASE, "status": status, "stats": stats, "error": error});
+        self.push(event, PROCESSING_STATUS, "", None, payload);
     }
 
     fn progress(&mut self, done: usize, step: &StepReport) {
@@ -263,9 +315,7 @@ impl EventsOfRun<'_> {
             "task_results": tasks,
         });
         let stats = json!({"total_changes": plan.total_changes(), "universes_updated": updated.len(), "duration_seconds": duration});
-        let phase =
-            json!({"run_id": run.run_id, "phase": PHASE, "status": run.status, "stats": stats, "error": Value::Null});
-        self.push("phase_completed", PROCESSING_STATUS, "", None, phase);
+        self.phase("phase_completed", run.status, &stats, None);
         self.push("cache_sync_completed", SYNC_COMPLETE, "", None, payload);
     }
 }

@@ -1,5 +1,7 @@
 //! What can go wrong between a decision and the database.
 
+use uuid::Uuid;
+
 /// Why a store refused or failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -16,6 +18,20 @@ pub enum StoreError {
         expected: u64,
         /// The version that is current.
         current: u64,
+    },
+    /// Another run of the environment is at work; nothing was written.
+    #[error("run {run_id} is at work; wait for its end or cancel it")]
+    Busy {
+        /// The other run.
+        run_id: Uuid,
+    },
+    /// The run is not the caller's any more: its lease was lost, or it was ended by somebody else.
+    #[error("run {run_id} lost its lease (token {token}): it took too long without a sign of life, or was ended")]
+    Fenced {
+        /// The run.
+        run_id: Uuid,
+        /// The token that is worth nothing now.
+        token: u64,
     },
     /// Stored data contradicts itself.
     #[error("{table} is inconsistent: {detail}")]
@@ -57,6 +73,8 @@ impl StoreError {
             Self::Unavailable(_) => true,
             Self::Conflict { .. }
             | Self::Stale { .. }
+            | Self::Busy { .. }
+            | Self::Fenced { .. }
             | Self::Inconsistent { .. }
             | Self::RowsAffected { .. }
             | Self::Schema(_)

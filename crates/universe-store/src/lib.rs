@@ -6,6 +6,7 @@ mod answers;
 mod entry;
 mod error;
 mod fingerprint;
+mod job_records;
 mod migrations;
 mod open;
 mod postgres;
@@ -16,6 +17,9 @@ mod write_set;
 
 pub use entry::{EntryShapeError, entry_symbols};
 pub use error::StoreError;
+pub use job_records::{
+    ApiKeyRecord, ClaimedRun, EventsOf, Lease, Ordered, OutboxSpan, RunOrder, RunStatistics, run_lease,
+};
 pub use open::{DatabaseUri, UriError, open};
 pub use postgres::PostgresStore;
 pub use records::{

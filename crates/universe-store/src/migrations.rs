@@ -20,12 +20,20 @@ pub(crate) struct AppliedMigration {
     pub(crate) applied_at: Timestamp,
 }
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "initial",
-    sqlite: include_str!("../migrations/sqlite/0001_initial.sql"),
-    postgres: include_str!("../migrations/postgres/0001_initial.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "initial",
+        sqlite: include_str!("../migrations/sqlite/0001_initial.sql"),
+        postgres: include_str!("../migrations/postgres/0001_initial.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "service",
+        sqlite: include_str!("../migrations/sqlite/0002_service.sql"),
+        postgres: include_str!("../migrations/postgres/0002_service.sql"),
+    },
+];
 
 impl Migration {
     /// Returns the statements for a database.

@@ -10,11 +10,15 @@ mod columns;
 mod connect;
 mod failure;
 mod history;
+mod jobs;
+mod keys;
+mod leases;
 mod load;
 mod lookup;
 mod migrate;
 mod numeric;
 mod observe;
+mod outbox;
 mod state;
 
 use std::fmt;
@@ -24,16 +28,19 @@ use async_trait::async_trait;
 use deadpool_postgres::{Object, Pool};
 use jiff::Timestamp;
 use jiff::civil::Date;
+use serde_json::Value;
 use universe_core::event::Event;
 use universe_core::market::MarketSession;
 use universe_core::plan::Plan;
 use universe_core::state::{ImportedList, State};
 use universe_core::{Bar, ListingRecord, Observation, Snapshot, Symbol, UniverseId};
+use uuid::Uuid;
 
 use crate::store::Store;
 use crate::{
-    AuditEntry, Backend, Inconsistency, LoadRecord, Loaded, MembersAsOf, MembershipRecord, MigrationState, Needs,
-    OutboxEntry, RunRecord, SnapshotRecord, StoreError, UniverseRecord,
+    ApiKeyRecord, AuditEntry, Backend, ClaimedRun, EventsOf, Inconsistency, Lease, LoadRecord, Loaded, MembersAsOf,
+    MembershipRecord, MigrationState, Needs, Ordered, OutboxEntry, OutboxSpan, RunOrder, RunRecord, RunStatistics,
+    SnapshotRecord, StoreError, UniverseRecord,
 };
 
 use columns::Columns;
@@ -173,14 +180,72 @@ impl Store for PostgresStore {
         retrying!(apply::run_apply(&mut client, &sql, plan, run, events))
     }
 
-    async fn run_failed(&self, run: &RunRecord, events: &[Event]) -> Result<(), StoreError> {
+    async fn run_close(&self, run: &RunRecord, events: &[Event]) -> Result<(), StoreError> {
         let (mut client, _) = self.ready().await?;
-        retrying!(apply::run_failed(&mut client, run, events))
+        retrying!(jobs::run_close(&mut client, run, events))
+    }
+
+    async fn run_order(&self, order: &RunOrder, events: &[Event]) -> Result<Ordered, StoreError> {
+        let (mut client, _) = self.ready().await?;
+        retrying!(jobs::run_order(&mut client, order, events))
+    }
+
+    async fn run_claim(
+        &self,
+        environment: &str,
+        holder: &str,
+        now: Timestamp,
+        ttl_seconds: i64,
+    ) -> Result<Option<ClaimedRun>, StoreError> {
+        let (mut client, _) = self.ready().await?;
+        retrying!(jobs::run_claim(&mut client, environment, holder, now, ttl_seconds))
+    }
+
+    async fn run_progress(
+        &self,
+        run_id: Uuid,
+        token: u64,
+        progress: &Value,
+        now: Timestamp,
+        ttl_seconds: i64,
+    ) -> Result<bool, StoreError> {
+        let (mut client, _) = self.ready().await?;
+        retrying!(jobs::run_progress(&mut client, run_id, token, progress, now, ttl_seconds))
+    }
+
+    async fn run_cancel(
+        &self,
+        run_id: Uuid,
+        now: Timestamp,
+        events_of: EventsOf,
+    ) -> Result<Option<String>, StoreError> {
+        let (mut client, _) = self.ready().await?;
+        retrying!(jobs::run_cancel(&mut client, run_id, now, events_of))
+    }
+
+    async fn run_reap(&self, environment: &str, now: Timestamp, events_of: EventsOf) -> Result<Vec<Uuid>, StoreError> {
+        let (mut client, _) = self.ready().await?;
+        retrying!(jobs::run_reap(&mut client, environment, now, events_of))
+    }
+
+    async fn run_find(&self, run_id: Uuid) -> Result<Option<RunRecord>, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(jobs::run_find(&client, run_id).await?)
+    }
+
+    async fn run_count(&self, environment: &str) -> Result<u64, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(jobs::run_count(&client, environment).await?)
+    }
+
+    async fn run_statistics(&self, environment: &str, since: Timestamp) -> Result<RunStatistics, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(jobs::run_statistics(&client, environment, since).await?)
     }
 
     async fn run_list(&self, environment: &str, limit: u32, offset: u32) -> Result<Vec<RunRecord>, StoreError> {
         let (client, _) = self.ready().await?;
-        Ok(history::run_list(&client, environment, limit, offset).await?)
+        Ok(jobs::run_list(&client, environment, limit, offset).await?)
     }
 
     async fn snapshot_load(
@@ -274,11 +339,93 @@ impl Store for PostgresStore {
 
     async fn outbox_list(&self, environment: &str, after: i64, limit: u32) -> Result<Vec<OutboxEntry>, StoreError> {
         let (client, _) = self.ready().await?;
-        Ok(history::outbox_list(&client, environment, after, limit).await?)
+        Ok(outbox::outbox_list(&client, environment, after, limit).await?)
     }
 
     async fn inconsistency_list(&self, environment: &str) -> Result<Vec<Inconsistency>, StoreError> {
         let (mut client, _) = self.ready().await?;
         retrying!(history::inconsistency_list(&mut client, environment))
+    }
+
+    async fn head_version(&self, environment: &str) -> Result<u64, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(outbox::head_version(&client, environment).await?)
+    }
+
+    async fn outbox_unpublished(&self, environment: &str, limit: u32) -> Result<Vec<OutboxEntry>, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(outbox::outbox_unpublished(&client, environment, limit).await?)
+    }
+
+    async fn outbox_published(&self, environment: &str, up_to: i64, now: Timestamp) -> Result<u64, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(outbox::outbox_published(&client, environment, up_to, now).await?)
+    }
+
+    async fn outbox_prune(&self, environment: &str, created_before: Timestamp) -> Result<u64, StoreError> {
+        let (mut client, _) = self.ready().await?;
+        retrying!(outbox::outbox_prune(&mut client, environment, created_before))
+    }
+
+    async fn outbox_span(&self, environment: &str) -> Result<Option<OutboxSpan>, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(outbox::outbox_span(&client, environment).await?)
+    }
+
+    async fn lease_take(
+        &self,
+        name: &str,
+        holder: &str,
+        now: Timestamp,
+        ttl_seconds: i64,
+    ) -> Result<Option<Lease>, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(leases::lease_take(&client, name, holder, now, ttl_seconds).await?)
+    }
+
+    async fn lease_release(&self, name: &str, token: u64) -> Result<(), StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(leases::lease_release(&client, name, token).await?)
+    }
+
+    async fn schedule_fired(
+        &self,
+        environment: &str,
+        schedule: &str,
+        session: Date,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(leases::schedule_fired(&client, environment, schedule, session, now).await?)
+    }
+
+    async fn schedule_last(&self, environment: &str, schedule: &str) -> Result<Option<Date>, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(leases::schedule_last(&client, environment, schedule).await?)
+    }
+
+    async fn key_put(&self, key: &ApiKeyRecord) -> Result<(), StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(keys::key_put(&client, key).await?)
+    }
+
+    async fn key_list(&self) -> Result<Vec<ApiKeyRecord>, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(keys::key_list(&client).await?)
+    }
+
+    async fn key_find(&self, api_key_id: &str) -> Result<Option<ApiKeyRecord>, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(keys::key_find(&client, api_key_id).await?)
+    }
+
+    async fn key_revoke(&self, api_key_id: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(keys::key_revoke(&client, api_key_id, now).await?)
+    }
+
+    async fn key_used(&self, api_key_id: &str, now: Timestamp) -> Result<(), StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(keys::key_used(&client, api_key_id, now).await?)
     }
 }

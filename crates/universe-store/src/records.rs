@@ -51,16 +51,16 @@ pub struct RunRecord {
     pub environment: String,
     /// The part of the work.
     pub mode: Mode,
-    /// The session that it was about.
-    pub session: Date,
+    /// The session that it was about; `None` until that is decided.
+    pub session: Option<Date>,
     /// Its state (`pending`, `running`, `completed`, `completed_with_errors`, `held`, `failed`, `cancelled`).
     pub status: String,
     /// Who asked for it.
     pub triggered_by: String,
     /// When it was asked for.
     pub created_at: Timestamp,
-    /// When it began.
-    pub started_at: Timestamp,
+    /// When it began; `None` while it waits.
+    pub started_at: Option<Timestamp>,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
     /// How many memberships, caps and listings it changed.
@@ -75,6 +75,41 @@ pub struct RunRecord {
     pub held: Value,
     /// Why it failed.
     pub error: Option<String>,
+    /// Whether changes that are too large were to be made all the same.
+    pub force: bool,
+    /// Whether universes that nothing defines were to be left alone.
+    pub preserve: bool,
+    /// Whether nothing was to be written.
+    pub dry_run: bool,
+    /// The universes whose held changes it was to release.
+    pub approves: Vec<UniverseId>,
+    /// Whether somebody asked for it to stop.
+    pub cancel_requested: bool,
+    /// How far it is, in the words of whoever runs it; null unless it runs.
+    pub progress: Value,
+    /// The token of the lease under which it runs or ran; `None` for a run outside the queue.
+    #[serde(skip)]
+    pub lease_token: Option<u64>,
+}
+
+impl RunRecord {
+    /// Returns whether it has ended, in whatever way; nothing about it changes any more.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        !matches!(self.status.as_str(), "pending" | "running")
+    }
+
+    /// Returns the instant that it is recorded with: its end, else its beginning, else that of the order.
+    #[must_use]
+    pub fn recorded_at(&self) -> Timestamp {
+        self.finished_at.or(self.started_at).unwrap_or(self.created_at)
+    }
+
+    /// Returns how long it took; `None` before it ended, or when it never began.
+    #[must_use]
+    pub fn duration_seconds(&self) -> Option<f64> {
+        Some(self.finished_at?.duration_since(self.started_at?).as_secs_f64())
+    }
 }
 
 /// A universe as it is listed.

@@ -11,11 +11,15 @@
 mod apply;
 mod connection;
 mod history;
+mod jobs;
+mod keys;
+mod leases;
 mod listing;
 mod load;
 mod membership;
 mod migrate;
 mod observe;
+mod outbox;
 mod values;
 
 use std::path::Path;
@@ -23,15 +27,18 @@ use std::path::Path;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use jiff::civil::Date;
+use serde_json::Value;
 use universe_core::event::Event;
 use universe_core::market::MarketSession;
 use universe_core::plan::Plan;
 use universe_core::state::{ImportedList, State};
 use universe_core::{Bar, ListingRecord, Observation, Snapshot, Symbol, UniverseId};
+use uuid::Uuid;
 
 use crate::{
-    AuditEntry, Backend, Inconsistency, LoadRecord, Loaded, MembersAsOf, MembershipRecord, MigrationState, Needs,
-    OutboxEntry, RunRecord, SnapshotRecord, Store, StoreError, UniverseRecord,
+    ApiKeyRecord, AuditEntry, Backend, ClaimedRun, EventsOf, Inconsistency, Lease, LoadRecord, Loaded, MembersAsOf,
+    MembershipRecord, MigrationState, Needs, Ordered, OutboxEntry, OutboxSpan, RunOrder, RunRecord, RunStatistics,
+    SnapshotRecord, Store, StoreError, UniverseRecord,
 };
 use connection::Connections;
 
@@ -97,12 +104,69 @@ impl Store for SqliteStore {
         self.connections.write(|tx| apply::run_apply(tx, plan, run, events))
     }
 
-    async fn run_failed(&self, run: &RunRecord, events: &[Event]) -> Result<(), StoreError> {
-        self.connections.write(|tx| apply::run_failed(tx, run, events))
+    async fn run_close(&self, run: &RunRecord, events: &[Event]) -> Result<(), StoreError> {
+        self.connections.write(|tx| jobs::run_close(tx, run, events))
+    }
+
+    async fn run_order(&self, order: &RunOrder, events: &[Event]) -> Result<Ordered, StoreError> {
+        self.connections.write(|tx| jobs::run_order(tx, order, events))
+    }
+
+    async fn run_claim(
+        &self,
+        environment: &str,
+        holder: &str,
+        now: Timestamp,
+        ttl_seconds: i64,
+    ) -> Result<Option<ClaimedRun>, StoreError> {
+        // Asked many times before there is one; reading does not stand in the way of writers.
+        if !self.connections.read(|db| jobs::has_pending(db, environment))? {
+            return Ok(None);
+        }
+        self.connections.write(|tx| jobs::run_claim(tx, environment, holder, now, ttl_seconds))
+    }
+
+    async fn run_progress(
+        &self,
+        run_id: Uuid,
+        token: u64,
+        progress: &Value,
+        now: Timestamp,
+        ttl_seconds: i64,
+    ) -> Result<bool, StoreError> {
+        self.connections.write(|tx| jobs::run_progress(tx, run_id, token, progress, now, ttl_seconds))
+    }
+
+    async fn run_cancel(
+        &self,
+        run_id: Uuid,
+        now: Timestamp,
+        events_of: EventsOf,
+    ) -> Result<Option<String>, StoreError> {
+        self.connections.write(|tx| jobs::run_cancel(tx, run_id, now, events_of))
+    }
+
+    async fn run_reap(&self, environment: &str, now: Timestamp, events_of: EventsOf) -> Result<Vec<Uuid>, StoreError> {
+        if !self.connections.read(|db| jobs::has_dead(db, environment, now))? {
+            return Ok(Vec::new());
+        }
+        self.connections.write(|tx| jobs::run_reap(tx, environment, now, events_of))
+    }
+
+    async fn run_find(&self, run_id: Uuid) -> Result<Option<RunRecord>, StoreError> {
+        self.connections.read(|db| jobs::run_find(db, run_id))
+    }
+
+    async fn run_count(&self, environment: &str) -> Result<u64, StoreError> {
+        self.connections.read(|db| jobs::run_count(db, environment))
+    }
+
+    async fn run_statistics(&self, environment: &str, since: Timestamp) -> Result<RunStatistics, StoreError> {
+        self.connections.read(|db| jobs::run_statistics(db, environment, since))
     }
 
     async fn run_list(&self, environment: &str, limit: u32, offset: u32) -> Result<Vec<RunRecord>, StoreError> {
-        self.connections.read(|db| history::run_list(db, environment, limit, offset))
+        self.connections.read(|db| jobs::run_list(db, environment, limit, offset))
     }
 
     async fn snapshot_load(
@@ -183,11 +247,79 @@ impl Store for SqliteStore {
     }
 
     async fn outbox_list(&self, environment: &str, after: i64, limit: u32) -> Result<Vec<OutboxEntry>, StoreError> {
-        self.connections.read(|db| history::outbox_list(db, environment, after, limit))
+        self.connections.read(|db| outbox::outbox_list(db, environment, after, limit))
     }
 
     async fn inconsistency_list(&self, environment: &str) -> Result<Vec<Inconsistency>, StoreError> {
         self.connections.read(|db| history::inconsistency_list(db, environment))
+    }
+
+    async fn head_version(&self, environment: &str) -> Result<u64, StoreError> {
+        self.connections.read(|db| jobs::head_version(db, environment))
+    }
+
+    async fn outbox_unpublished(&self, environment: &str, limit: u32) -> Result<Vec<OutboxEntry>, StoreError> {
+        self.connections.read(|db| outbox::outbox_unpublished(db, environment, limit))
+    }
+
+    async fn outbox_published(&self, environment: &str, up_to: i64, now: Timestamp) -> Result<u64, StoreError> {
+        self.connections.write(|tx| outbox::outbox_published(tx, environment, up_to, now))
+    }
+
+    async fn outbox_prune(&self, environment: &str, created_before: Timestamp) -> Result<u64, StoreError> {
+        self.connections.write(|tx| outbox::outbox_prune(tx, environment, created_before))
+    }
+
+    async fn outbox_span(&self, environment: &str) -> Result<Option<OutboxSpan>, StoreError> {
+        self.connections.read(|db| outbox::outbox_span(db, environment))
+    }
+
+    async fn lease_take(
+        &self,
+        name: &str,
+        holder: &str,
+        now: Timestamp,
+        ttl_seconds: i64,
+    ) -> Result<Option<Lease>, StoreError> {
+        self.connections.write(|tx| leases::lease_take(tx, name, holder, now, ttl_seconds))
+    }
+
+    async fn lease_release(&self, name: &str, token: u64) -> Result<(), StoreError> {
+        self.connections.write(|tx| leases::lease_release(tx, name, token))
+    }
+
+    async fn schedule_fired(
+        &self,
+        environment: &str,
+        schedule: &str,
+        session: Date,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.connections.write(|tx| leases::schedule_fired(tx, environment, schedule, session, now))
+    }
+
+    async fn schedule_last(&self, environment: &str, schedule: &str) -> Result<Option<Date>, StoreError> {
+        self.connections.read(|db| leases::schedule_last(db, environment, schedule))
+    }
+
+    async fn key_put(&self, key: &ApiKeyRecord) -> Result<(), StoreError> {
+        self.connections.write(|tx| keys::key_put(tx, key))
+    }
+
+    async fn key_list(&self) -> Result<Vec<ApiKeyRecord>, StoreError> {
+        self.connections.read(keys::key_list)
+    }
+
+    async fn key_find(&self, api_key_id: &str) -> Result<Option<ApiKeyRecord>, StoreError> {
+        self.connections.read(|db| keys::key_find(db, api_key_id))
+    }
+
+    async fn key_revoke(&self, api_key_id: &str, now: Timestamp) -> Result<bool, StoreError> {
+        self.connections.write(|tx| keys::key_revoke(tx, api_key_id, now))
+    }
+
+    async fn key_used(&self, api_key_id: &str, now: Timestamp) -> Result<(), StoreError> {
+        self.connections.write(|tx| keys::key_used(tx, api_key_id, now))
     }
 }
 

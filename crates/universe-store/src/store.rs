@@ -3,15 +3,18 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use jiff::civil::Date;
+use serde_json::Value;
 use universe_core::event::Event;
 use universe_core::market::MarketSession;
 use universe_core::plan::Plan;
 use universe_core::state::{ImportedList, State};
 use universe_core::{Bar, ListingRecord, Observation, Snapshot, Symbol, UniverseId};
+use uuid::Uuid;
 
 use crate::{
-    AuditEntry, Backend, Inconsistency, LoadRecord, Loaded, MembersAsOf, MembershipRecord, MigrationState, Needs,
-    OutboxEntry, RunRecord, SnapshotRecord, StoreError, UniverseRecord,
+    ApiKeyRecord, AuditEntry, Backend, ClaimedRun, EventsOf, Inconsistency, Lease, LoadRecord, Loaded, MembersAsOf,
+    MembershipRecord, MigrationState, Needs, Ordered, OutboxEntry, OutboxSpan, RunOrder, RunRecord, RunStatistics,
+    SnapshotRecord, StoreError, UniverseRecord,
 };
 
 /// A database of listings, memberships and runs.
@@ -72,19 +75,92 @@ pub trait Store: Send + Sync {
 
     /// Applies a plan: entries, intervals, audit, events, caps, delistings and the run, in one transaction.
     ///
-    /// Decides nothing. Survives a crash as soon as it returns.
+    /// Decides nothing. Survives a crash as soon as it returns. A run with a lease token was claimed before: its
+    /// row is brought to its end, and its lease released. Any other one is recorded here for the first time.
     ///
     /// # Errors
-    /// [`StoreError::Stale`] when the state is not the one that the plan was made from; nothing is then written.
+    /// [`StoreError::Stale`] when the state is not the one that the plan was made from; [`StoreError::Fenced`]
+    /// when a claimed run is not the caller's any more; [`StoreError::Busy`] when a run that was not claimed
+    /// would come between a claimed one that is at work. Nothing is then written.
     async fn run_apply(&self, plan: &Plan, run: &RunRecord, events: &[Event]) -> Result<(), StoreError>;
 
-    /// Records a run that changed nothing because it failed, with its events.
+    /// Brings a run to its end that changes nothing (nothing to do, failed, cancelled, dry run), with its events.
+    ///
+    /// As for [`Store::run_apply`], a run with a lease token was claimed before, and its lease is released.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`] when a claimed run is not the caller's any more, [`StoreError::Conflict`] when one
+    /// that was not claimed has been recorded already; nothing is then written.
+    async fn run_close(&self, run: &RunRecord, events: &[Event]) -> Result<(), StoreError>;
+
+    /// Queues a run, with its events; unless one of the environment waits or runs already.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when there is a run with that id.
+    async fn run_order(&self, order: &RunOrder, events: &[Event]) -> Result<Ordered, StoreError>;
+
+    /// Takes the run that waits, together with the lease `run:ENVIRONMENT`; `None` where there is none to take.
+    ///
+    /// At most one caller gets it. Until the lease expires nobody else claims a run of the environment.
     ///
     /// # Errors
     /// When the database cannot be written.
-    async fn run_failed(&self, run: &RunRecord, events: &[Event]) -> Result<(), StoreError>;
+    async fn run_claim(
+        &self,
+        environment: &str,
+        holder: &str,
+        now: Timestamp,
+        ttl_seconds: i64,
+    ) -> Result<Option<ClaimedRun>, StoreError>;
 
-    /// Returns the newest runs first, at most `limit` of them after skipping `offset`.
+    /// Records how far a run is and keeps its lease for longer; returns whether somebody asked for it to stop.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`] when the run is not the caller's any more.
+    async fn run_progress(
+        &self,
+        run_id: Uuid,
+        token: u64,
+        progress: &Value,
+        now: Timestamp,
+        ttl_seconds: i64,
+    ) -> Result<bool, StoreError>;
+
+    /// Cancels a run that waits, or asks one that runs to stop; returns its status after that, `None` if unknown.
+    ///
+    /// One that waited is at its end, with the events that `events_of` makes. One that is over stays as it is.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    async fn run_cancel(&self, run_id: Uuid, now: Timestamp, events_of: EventsOf)
+    -> Result<Option<String>, StoreError>;
+
+    /// Fails the runs whose process died (they run, but nobody holds their lease), with the events that
+    /// `events_of` makes; returns their ids.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    async fn run_reap(&self, environment: &str, now: Timestamp, events_of: EventsOf) -> Result<Vec<Uuid>, StoreError>;
+
+    /// Returns a run; `None` if unknown.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn run_find(&self, run_id: Uuid) -> Result<Option<RunRecord>, StoreError>;
+
+    /// Returns how many runs an environment has, of every status.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn run_count(&self, environment: &str) -> Result<u64, StoreError>;
+
+    /// Returns the figures of the runs that were asked for at an instant or later.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn run_statistics(&self, environment: &str, since: Timestamp) -> Result<RunStatistics, StoreError>;
+
+    /// Returns the newest runs first (one that has not ended before all others), at most `limit` of them after skipping `offset`.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -203,4 +279,105 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// When the database cannot be read.
     async fn inconsistency_list(&self, environment: &str) -> Result<Vec<Inconsistency>, StoreError>;
+
+    /// Returns the version of the memberships, which rises with every run that changed something; 0 before the first.
+    ///
+    /// Cheap: made for asking many times a second.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn head_version(&self, environment: &str) -> Result<u64, StoreError>;
+
+    /// Returns the events that have not been published, in order.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn outbox_unpublished(&self, environment: &str, limit: u32) -> Result<Vec<OutboxEntry>, StoreError>;
+
+    /// Marks the events up to a number as published; returns how many were not before.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    async fn outbox_published(&self, environment: &str, up_to: i64, now: Timestamp) -> Result<u64, StoreError>;
+
+    /// Deletes the oldest events, as long as they were written before an instant and are published; returns
+    /// how many.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    async fn outbox_prune(&self, environment: &str, created_before: Timestamp) -> Result<u64, StoreError>;
+
+    /// Returns which events there are; `None` before the first one.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn outbox_span(&self, environment: &str) -> Result<Option<OutboxSpan>, StoreError>;
+
+    /// Takes a lease that is free or expired, or renews it for its holder; `None` while somebody else holds it.
+    ///
+    /// The token stays with a renewal and rises by one with every take. `holder` names one process, not a kind of them.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    async fn lease_take(
+        &self,
+        name: &str,
+        holder: &str,
+        now: Timestamp,
+        ttl_seconds: i64,
+    ) -> Result<Option<Lease>, StoreError>;
+
+    /// Gives a lease back; one that was lost meanwhile stays with its new holder.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    async fn lease_release(&self, name: &str, token: u64) -> Result<(), StoreError>;
+
+    /// Remembers that a schedule fired for a session; `false` when it had already.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    async fn schedule_fired(
+        &self,
+        environment: &str,
+        schedule: &str,
+        session: Date,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// Returns the newest session for which a schedule fired.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn schedule_last(&self, environment: &str, schedule: &str) -> Result<Option<Date>, StoreError>;
+
+    /// Stores a new key.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when there is a key with that id.
+    async fn key_put(&self, key: &ApiKeyRecord) -> Result<(), StoreError>;
+
+    /// Returns every key, revoked and expired ones too, oldest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn key_list(&self) -> Result<Vec<ApiKeyRecord>, StoreError>;
+
+    /// Returns a key, revoked and expired ones too; `None` if unknown.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn key_find(&self, api_key_id: &str) -> Result<Option<ApiKeyRecord>, StoreError>;
+
+    /// Revokes a key; `false` when it is unknown or was revoked before.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    async fn key_revoke(&self, api_key_id: &str, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Remembers when a key was used last; an unknown one is passed over.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    async fn key_used(&self, api_key_id: &str, now: Timestamp) -> Result<(), StoreError>;
 }

@@ -41,9 +41,12 @@ pub trait RawSql: Send + Sync {
 
 /// The project's own tables, without schema or prefix.
 pub const OWN_TABLES: &[&str] = &[
+    "api_key",
     "audit_entry",
+    "fired",
     "head",
     "import_list",
+    "lease",
     "listing_fact",
     "load",
     "market_session",

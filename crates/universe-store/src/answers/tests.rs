@@ -115,7 +115,7 @@ fn each_check_finds_its_damage_and_nothing_else() {
 #[test]
 fn numbers_have_no_gaps() {
     let audit = |found: &[i64], last| {
-        checks(&Evidence { audit: Numbers { found: found.to_vec(), last }, ..Evidence::default() })
+        checks(&Evidence { audit: Numbers { found: found.to_vec(), pruned: 0, last }, ..Evidence::default() })
     };
     assert_eq!(audit(&[1, 2, 3], 3), [""; 0]);
     assert_eq!(audit(&[], 0), [""; 0]);

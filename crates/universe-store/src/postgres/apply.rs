@@ -17,6 +17,7 @@ use universe_core::plan::{Action, Plan};
 
 use super::Sql;
 use super::failure::Failure;
+use super::jobs;
 use super::state::universe_id;
 use crate::write_set::{
     AuditRow, EntryRow, audit_rows, delisted_rows, entry_row, keep_replaced, membership_end, opens, retired, written,
@@ -24,7 +25,8 @@ use crate::write_set::{
 use crate::{RunRecord, StoreError};
 
 pub(super) use entries::entries_sql;
-use records::{append_audit, append_events};
+use records::append_audit;
+pub(super) use records::append_events;
 
 const HEAD_CREATE: &str = "insert into universe.head (environment) values ($1) on conflict (environment) do nothing";
 
@@ -95,11 +97,11 @@ where s.symbol = v.symbol"
 }
 
 /// The numbers of an environment, under the lock of its head.
-struct Head {
+pub(super) struct Head {
     version: i64,
-    run_number: i64,
+    pub(super) run_number: i64,
     audit_number: i64,
-    event_number: i64,
+    pub(super) event_number: i64,
 }
 
 /// What stands where the plan is going to write.
@@ -140,7 +142,7 @@ pub(super) async fn run_apply(
     run: &RunRecord,
     events: &[Event],
 ) -> Result<(), Failure> {
-    let now = run.finished_at.unwrap_or(run.started_at);
+    let now = run.recorded_at();
     let tx = client.transaction().await?;
     let head = head_lock(&tx, &run.environment).await?;
     let current = head.version.cast_unsigned();
@@ -148,7 +150,9 @@ pub(super) async fn run_apply(
         return Err(StoreError::Stale { expected: plan.base_version, current }.into());
     }
     let number = head.run_number + 1;
-    let Found { mut ids, live, replaced } = universes_found(&tx, plan, &run.environment).await?;
+    let (found, ()) =
+        tokio::try_join!(biased; universes_found(&tx, plan, &run.environment), refuse_beside_claimed(&tx, run, now))?;
+    let Found { mut ids, live, replaced } = found;
     let mut audit = audit_rows(plan);
     keep_replaced(&mut audit, plan, replaced);
 
@@ -162,7 +166,7 @@ pub(super) async fn run_apply(
         caps_write(&tx, plan, now),
         delistings_write(&tx, sql, plan, now),
         market_write(&tx, plan),
-        records::run_insert(&tx, number, run),
+        jobs::run_end(&tx, run, number),
         append_audit(&tx, run, head.audit_number, now, &audit),
         append_events(&tx, &run.environment, head.event_number, now, events),
         head_move(&tx, &head, plan, run, &audit, events),
@@ -173,21 +177,8 @@ pub(super) async fn run_apply(
     Ok(())
 }
 
-/// Records a run that changed nothing because it failed.
-pub(super) async fn run_failed(client: &mut Object, run: &RunRecord, events: &[Event]) -> Result<(), Failure> {
-    let now = run.finished_at.unwrap_or(run.started_at);
-    let tx = client.transaction().await?;
-    let head = head_lock(&tx, &run.environment).await?;
-    let number = head.run_number + 1;
-    records::run_insert(&tx, number, run).await?;
-    append_events(&tx, &run.environment, head.event_number, now, events).await?;
-    head_count(&tx, &run.environment, &head, events.len()).await?;
-    tx.commit().await?;
-    Ok(())
-}
-
 /// Locks the head of an environment until the end of the transaction, and makes it where there is none.
-async fn head_lock(tx: &Transaction<'_>, environment: &str) -> Result<Head, Failure> {
+pub(super) async fn head_lock(tx: &Transaction<'_>, environment: &str) -> Result<Head, Failure> {
     let lock = tx.prepare_cached(HEAD_LOCK).await?;
     let row = match tx.query_opt(&lock, &[&environment]).await? {
         Some(row) => row,
@@ -199,12 +190,26 @@ async fn head_lock(tx: &Transaction<'_>, environment: &str) -> Result<Head, Fail
     Ok(Head { version: row.get(0), run_number: row.get(1), audit_number: row.get(2), event_number: row.get(3) })
 }
 
-/// Takes the numbers of a run that leaves the state as it is.
-async fn head_count(tx: &Transaction<'_>, environment: &str, head: &Head, events: usize) -> Result<(), Failure> {
-    let (run_number, event_number) = (head.run_number + 1, head.event_number + count(events));
+/// Takes numbers of runs and events in a transaction that leaves memberships as they are.
+pub(super) async fn head_count(
+    tx: &Transaction<'_>,
+    environment: &str,
+    head: &Head,
+    runs: i64,
+    events: usize,
+) -> Result<(), Failure> {
+    let (run_number, event_number) = (head.run_number + runs, head.event_number + count(events));
     let statement = tx.prepare_cached(HEAD_COUNT).await?;
     tx.execute(&statement, &[&environment, &run_number, &event_number]).await?;
     Ok(())
+}
+
+/// Refuses a run outside the queue while a claimed one is at work.
+async fn refuse_beside_claimed(tx: &Transaction<'_>, run: &RunRecord, now: Timestamp) -> Result<(), Failure> {
+    match run.lease_token {
+        Some(_) => Ok(()),
+        None => jobs::refuse_beside_claimed(tx, &run.environment, now).await,
+    }
 }
 
 async fn head_move(

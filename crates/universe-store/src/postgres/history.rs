@@ -4,36 +4,18 @@ use std::collections::BTreeMap;
 
 use deadpool_postgres::Object;
 use serde_json::Value;
-use tokio_postgres::types::Json;
-use universe_core::plan::Mode;
 use universe_core::{Symbol, UniverseId};
 
 use super::failure::Failure;
 use super::state::{UNIVERSE_COLUMNS, universe_row};
 use crate::answers::{self, Evidence, IntervalEvidence, Numbers, UniverseEvidence};
-use crate::{AuditEntry, Inconsistency, OutboxEntry, RunRecord, SnapshotRecord, StoreError};
-
-const RUNS: &str = "\
-select run_id, environment, mode, session, status, triggered_by, created_at, started_at, finished_at, total_changes,
-  universes_updated, task_results, alerts, held, error
-from universe.run
-where environment = $1
-order by run_number desc
-limit $2
-offset $3";
+use crate::{AuditEntry, Inconsistency, SnapshotRecord};
 
 const AUDIT: &str = "\
 select audit_number, recorded_at, run_id, actor, action, universe, symbol, reason, detail
 from universe.audit_entry
 where environment = $1 and audit_number > $2
 order by audit_number
-limit $3";
-
-const OUTBOX: &str = "\
-select event_number, event_id, event, channels, universe, sequence, message, created_at, published_at
-from universe.outbox
-where environment = $1 and event_number > $2
-order by event_number
 limit $3";
 
 const SNAPSHOTS: &str = "\
@@ -48,7 +30,7 @@ join universe.universe u on u.universe_id = m.universe_id
 where u.environment = $1
 order by m.universe_id, m.symbol, m.valid_from, m.opened_run";
 
-const HEAD: &str = "select audit_number, event_number from universe.head where environment = $1";
+const HEAD: &str = "select audit_number, event_number, pruned_number from universe.head where environment = $1";
 const AUDIT_NUMBERS: &str = "select audit_number from universe.audit_entry where environment = $1 order by 1";
 const EVENT_NUMBERS: &str = "select event_number from universe.outbox where environment = $1 order by 1";
 
@@ -57,40 +39,6 @@ select universe, sequence
 from universe.outbox
 where environment = $1 and universe is not null and sequence is not null
 order by event_number";
-
-pub(super) async fn run_list(
-    client: &Object,
-    environment: &str,
-    limit: u32,
-    offset: u32,
-) -> Result<Vec<RunRecord>, Failure> {
-    let statement = client.prepare_cached(RUNS).await?;
-    let rows = client.query(&statement, &[&environment, &i64::from(limit), &i64::from(offset)]).await?;
-    let mut runs = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let mode: &str = row.get(2);
-        let mode = Mode::from_spelling(mode)
-            .ok_or_else(|| StoreError::Inconsistent { table: "run", detail: format!("{mode:?} is no mode") })?;
-        runs.push(RunRecord {
-            run_id: row.get(0),
-            environment: row.get(1),
-            mode,
-            session: row.get(3),
-            status: row.get(4),
-            triggered_by: row.get(5),
-            created_at: row.get(6),
-            started_at: row.get(7),
-            finished_at: row.get(8),
-            total_changes: row.get(9),
-            universes_updated: row.get::<_, Json<Vec<String>>>(10).0,
-            task_results: row.get(11),
-            alerts: row.get(12),
-            held: row.get(13),
-            error: row.get(14),
-        });
-    }
-    Ok(runs)
-}
 
 pub(super) async fn audit_list(
     client: &Object,
@@ -112,37 +60,6 @@ pub(super) async fn audit_list(
         detail: row.get(8),
     };
     Ok(rows.iter().map(entry).collect())
-}
-
-pub(super) async fn outbox_list(
-    client: &Object,
-    environment: &str,
-    after: i64,
-    limit: u32,
-) -> Result<Vec<OutboxEntry>, Failure> {
-    let statement = client.prepare_cached(OUTBOX).await?;
-    let rows = client.query(&statement, &[&environment, &after, &i64::from(limit)]).await?;
-    let mut entries = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let number = row.get(0);
-        let universe = row.get::<_, Option<&str>>(4).and_then(answers::stored_address);
-        let sequence = row.get::<_, Option<i64>>(5).map(i64::cast_unsigned);
-        let message = serde_json::from_str(row.get(6)).map_err(|error| StoreError::Inconsistent {
-            table: "outbox",
-            detail: format!("the message of event {number} is no JSON: {error}"),
-        })?;
-        entries.push(OutboxEntry {
-            number,
-            id: row.get(1),
-            event: row.get(2),
-            channels: row.get(3),
-            universe: universe.zip(sequence),
-            message,
-            created_at: row.get(7),
-            published_at: row.get(8),
-        });
-    }
-    Ok(entries)
 }
 
 pub(super) async fn snapshot_list(client: &Object) -> Result<Vec<SnapshotRecord>, Failure> {
@@ -189,11 +106,12 @@ pub(super) async fn inconsistency_list(client: &mut Object, environment: &str) -
             intervals: intervals.remove(&row.get(13)).unwrap_or_default(),
         });
     }
-    let last = tx.query_opt(HEAD, &[&environment]).await?.map_or((0, 0), |row| (row.get(0), row.get(1)));
+    let head = tx.query_opt(HEAD, &[&environment]).await?;
+    let (audit_last, event_last, pruned) = head.map_or((0, 0, 0), |row| (row.get(0), row.get(1), row.get(2)));
     let audit = tx.query(AUDIT_NUMBERS, &[&environment]).await?;
-    evidence.audit = Numbers { found: audit.iter().map(|row| row.get(0)).collect(), last: last.0 };
+    evidence.audit = Numbers { found: audit.iter().map(|row| row.get(0)).collect(), pruned: 0, last: audit_last };
     let outbox = tx.query(EVENT_NUMBERS, &[&environment]).await?;
-    evidence.outbox = Numbers { found: outbox.iter().map(|row| row.get(0)).collect(), last: last.1 };
+    evidence.outbox = Numbers { found: outbox.iter().map(|row| row.get(0)).collect(), pruned, last: event_last };
     let sequences = tx.query(SEQUENCES, &[&environment]).await?;
     let sequence = |row: &tokio_postgres::Row| -> Option<(UniverseId, u64)> {
         Some((answers::stored_address(row.get(0))?, row.get::<_, i64>(1).cast_unsigned()))

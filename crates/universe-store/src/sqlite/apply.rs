@@ -9,6 +9,7 @@ use universe_core::UniverseId;
 use universe_core::event::Event;
 use universe_core::plan::{Plan, UniversePlan};
 
+use super::jobs;
 use super::load::market_session_put;
 use super::membership::unmanaged_entry;
 use super::values::{Count, DayText, integer, universe_id};
@@ -16,11 +17,11 @@ use crate::write_set::{self, AuditRow, EntryRow, MembershipEnd};
 use crate::{RunRecord, StoreError};
 
 /// The numbers of an environment; they are given out within the transaction, and so without gaps.
-struct Head {
+pub(super) struct Head {
     version: u64,
-    run_number: i64,
+    pub(super) run_number: i64,
     audit_number: i64,
-    event_number: i64,
+    pub(super) event_number: i64,
 }
 
 /// What the statements of one run share.
@@ -39,8 +40,11 @@ pub(super) fn run_apply(db: &Connection, plan: &Plan, record: &RunRecord, events
     if head.version != plan.base_version {
         return Err(StoreError::Stale { expected: plan.base_version, current: head.version });
     }
+    let now = record.recorded_at();
+    if record.lease_token.is_none() {
+        jobs::refuse_beside_claimed(db, &record.environment, now)?;
+    }
     head.run_number += 1;
-    let now = record.finished_at.unwrap_or(record.started_at);
     let run = Run {
         db,
         plan,
@@ -58,8 +62,8 @@ pub(super) fn run_apply(db: &Connection, plan: &Plan, record: &RunRecord, events
     let mut audit = write_set::audit_rows(plan);
     write_set::keep_replaced(&mut audit, plan, replaced);
     run.audit(&audit, &mut head.audit_number)?;
-    put_events(db, record, events, &run.now_text, &mut head.event_number)?;
-    put_run(db, record, run.number)?;
+    put_events(db, &record.environment, events, &run.now_text, &mut head.event_number)?;
+    jobs::end_run(db, record, run.number)?;
     db.prepare_cached(
         "update universe_head
         set version = ?2, run_number = ?2, session = ?3, run_id = ?4, held = ?5, audit_number = ?6, event_number = ?7
@@ -77,20 +81,15 @@ pub(super) fn run_apply(db: &Connection, plan: &Plan, record: &RunRecord, events
     Ok(())
 }
 
-pub(super) fn run_failed(db: &Connection, record: &RunRecord, events: &[Event]) -> Result<(), StoreError> {
-    let mut head = head(db, &record.environment)?;
-    let now = record.finished_at.unwrap_or(record.started_at).to_string();
-    put_events(db, record, events, &now, &mut head.event_number)?;
-    put_run(db, record, head.run_number + 1)?;
-    db.prepare_cached(
-        "update universe_head set run_number = run_number + 1, event_number = ?2 where environment = ?1",
-    )?
-    .execute(params![record.environment, head.event_number])?;
+/// Writes the numbers that a transaction gave out without a change of memberships.
+pub(super) fn count_head(db: &Connection, environment: &str, head: &Head) -> Result<(), StoreError> {
+    db.prepare_cached("update universe_head set run_number = ?2, event_number = ?3 where environment = ?1")?
+        .execute(params![environment, head.run_number, head.event_number])?;
     Ok(())
 }
 
 /// Reads the head of an environment, which is made with its first run.
-fn head(db: &Connection, environment: &str) -> Result<Head, StoreError> {
+pub(super) fn head(db: &Connection, environment: &str) -> Result<Head, StoreError> {
     db.prepare_cached("insert into universe_head (environment) values (?1) on conflict do nothing")?
         .execute([environment])?;
     let mut statement = db.prepare_cached(
@@ -358,9 +357,10 @@ impl Run<'_> {
     }
 }
 
-fn put_events(
+/// Appends events behind the last number that was given out.
+pub(super) fn put_events(
     db: &Connection,
-    record: &RunRecord,
+    environment: &str,
     events: &[Event],
     now: &str,
     number: &mut i64,
@@ -374,7 +374,7 @@ fn put_events(
     for event in events {
         *number += 1;
         statement.execute(params![
-            record.environment,
+            environment,
             *number,
             event.id.to_string(),
             event.event,
@@ -385,34 +385,5 @@ fn put_events(
             now,
         ])?;
     }
-    Ok(())
-}
-
-fn put_run(db: &Connection, record: &RunRecord, number: i64) -> Result<(), StoreError> {
-    let mut statement = db.prepare_cached(
-        "insert into universe_run (
-            run_id, run_number, environment, mode, session, status, triggered_by, created_at, started_at, finished_at,
-            total_changes, universes_updated, task_results, alerts, held, error
-        )
-        values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
-    )?;
-    statement.execute(params![
-        record.run_id.to_string(),
-        number,
-        record.environment,
-        record.mode.as_str(),
-        DayText::from(record.session),
-        record.status,
-        record.triggered_by,
-        record.created_at.to_string(),
-        record.started_at.to_string(),
-        record.finished_at.map(|at| at.to_string()),
-        record.total_changes,
-        Value::from(record.universes_updated.clone()).to_string(),
-        record.task_results.to_string(),
-        record.alerts.to_string(),
-        record.held.to_string(),
-        record.error,
-    ])?;
     Ok(())
 }

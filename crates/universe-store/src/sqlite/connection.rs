@@ -175,6 +175,8 @@ fn name_file(path: &Path, error: StoreError) -> StoreError {
         StoreError::Driver(what) => StoreError::Driver(format!("{}: {what}", path.display())),
         other @ (StoreError::Conflict { .. }
         | StoreError::Stale { .. }
+        | StoreError::Busy { .. }
+        | StoreError::Fenced { .. }
         | StoreError::Inconsistent { .. }
         | StoreError::RowsAffected { .. }) => other,
     }

@@ -3,54 +3,11 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::Value;
 use universe_core::UniverseId;
-use universe_core::plan::Mode;
 
 use super::membership::universe_evidence;
-use super::values::{Count, Day, Id, Instant, Json, StoredSymbol, conversion, instant, text};
+use super::values::{Count, Day, Id, Instant, Json, StoredSymbol, text};
 use crate::answers::{self, Evidence, Numbers};
-use crate::{AuditEntry, Inconsistency, OutboxEntry, RunRecord, SnapshotRecord, StoreError};
-
-pub(super) fn run_list(
-    db: &Connection,
-    environment: &str,
-    limit: u32,
-    offset: u32,
-) -> Result<Vec<RunRecord>, StoreError> {
-    let mut statement = db.prepare_cached(
-        "select
-            run_id, environment, mode, session, status, triggered_by, created_at, started_at, finished_at,
-            total_changes, universes_updated, task_results, alerts, held, error
-        from universe_run
-        where environment = ?1
-        order by run_number desc
-        limit ?2
-        offset ?3",
-    )?;
-    let rows = statement.query_map(params![environment, limit, offset], |row| {
-        let mode = row.get_ref(2)?.as_str()?;
-        let mode = Mode::from_spelling(mode).ok_or_else(|| {
-            conversion(2, rusqlite::types::FromSqlError::Other(format!("{mode:?} is no mode").into()))
-        })?;
-        Ok(RunRecord {
-            run_id: row.get::<_, Id>(0)?.0,
-            environment: row.get(1)?,
-            mode,
-            session: row.get::<_, Day>(3)?.0,
-            status: row.get(4)?,
-            triggered_by: row.get(5)?,
-            created_at: row.get::<_, Instant>(6)?.0,
-            started_at: row.get::<_, Instant>(7)?.0,
-            finished_at: instant(row, 8)?,
-            total_changes: row.get(9)?,
-            universes_updated: texts(row.get::<_, Json>(10)?.0),
-            task_results: row.get::<_, Json>(11)?.0,
-            alerts: row.get::<_, Json>(12)?.0,
-            held: row.get::<_, Json>(13)?.0,
-            error: row.get(14)?,
-        })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
+use crate::{AuditEntry, Inconsistency, SnapshotRecord, StoreError};
 
 pub(super) fn audit_list(
     db: &Connection,
@@ -81,36 +38,6 @@ pub(super) fn audit_list(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-pub(super) fn outbox_list(
-    db: &Connection,
-    environment: &str,
-    after: i64,
-    limit: u32,
-) -> Result<Vec<OutboxEntry>, StoreError> {
-    let mut statement = db.prepare_cached(
-        "select event_number, event_id, event, channels, universe, sequence, message, created_at, published_at
-        from universe_outbox
-        where environment = ?1 and event_number > ?2
-        order by event_number
-        limit ?3",
-    )?;
-    let rows = statement.query_map(params![environment, after, limit], |row| {
-        let universe = text(row, 4)?.and_then(answers::stored_address);
-        let sequence = row.get::<_, Option<Count>>(5)?.map(|sequence| sequence.0);
-        Ok(OutboxEntry {
-            number: row.get(0)?,
-            id: row.get::<_, Id>(1)?.0,
-            event: row.get(2)?,
-            channels: texts(row.get::<_, Json>(3)?.0),
-            universe: universe.zip(sequence),
-            message: row.get::<_, Json>(6)?.0,
-            created_at: row.get::<_, Instant>(7)?.0,
-            published_at: instant(row, 8)?,
-        })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
 pub(super) fn snapshot_list(db: &Connection) -> Result<Vec<SnapshotRecord>, StoreError> {
     let mut statement =
         db.prepare("select session, source, rows, loaded_at from universe_snapshot order by session, source")?;
@@ -126,9 +53,10 @@ pub(super) fn snapshot_list(db: &Connection) -> Result<Vec<SnapshotRecord>, Stor
 }
 
 pub(super) fn inconsistency_list(db: &Connection, environment: &str) -> Result<Vec<Inconsistency>, StoreError> {
-    let mut head = db.prepare("select audit_number, event_number from universe_head where environment = ?1")?;
-    let last = head.query_row([environment], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-    let (audit_last, event_last) = last.unwrap_or((0, 0));
+    let mut head =
+        db.prepare("select audit_number, event_number, pruned_number from universe_head where environment = ?1")?;
+    let last = head.query_row([environment], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
+    let (audit_last, event_last, pruned) = last.unwrap_or((0, 0, 0));
     let numbers = |sql: &str| -> Result<Vec<i64>, StoreError> {
         let mut statement = db.prepare(sql)?;
         let rows = statement.query_map([environment], |row| row.get(0))?;
@@ -138,8 +66,8 @@ pub(super) fn inconsistency_list(db: &Connection, environment: &str) -> Result<V
     let outbox = "select event_number from universe_outbox where environment = ?1 order by event_number";
     let evidence = Evidence {
         universes: universe_evidence(db, environment)?,
-        audit: Numbers { found: numbers(audit)?, last: audit_last },
-        outbox: Numbers { found: numbers(outbox)?, last: event_last },
+        audit: Numbers { found: numbers(audit)?, pruned: 0, last: audit_last },
+        outbox: Numbers { found: numbers(outbox)?, pruned, last: event_last },
         sequences: sequences(db, environment)?,
     };
     Ok(answers::inconsistencies(&evidence))
@@ -162,7 +90,8 @@ fn sequences(db: &Connection, environment: &str) -> Result<Vec<(UniverseId, u64)
     Ok(sequences)
 }
 
-fn texts(value: Value) -> Vec<String> {
+/// Returns the texts of a JSON list.
+pub(super) fn texts(value: Value) -> Vec<String> {
     match value {
         Value::Array(items) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => Vec::new(),

@@ -256,7 +256,7 @@ pub async fn records_delistings(subject: &Subject) {
 pub async fn numbers_have_no_gaps(subject: &Subject) {
     let first = sync(subject.store(), &snapshot(MONDAY, six_listings()), 1).await;
     let failed = run_record(&first, 2);
-    subject.store.run_failed(&failed, &[]).await.expect("writes");
+    subject.store.run_close(&failed, &[]).await.expect("writes");
     let mut rows = six_listings();
     rows[1] = stock("GME", 48.0, 305);
     sync(subject.store(), &snapshot(TUESDAY, rows), 3).await;

@@ -35,7 +35,7 @@ pub async fn a_failed_run_is_recorded_and_changes_no_version(subject: &Subject) 
         run_id: failed.run_id,
         mode: failed.mode,
         status: &failed.status,
-        started_at: failed.started_at,
+        started_at: instant(0),
         finished_at: instant(1),
         triggered_by: "cli",
         force: false,
@@ -44,12 +44,12 @@ pub async fn a_failed_run_is_recorded_and_changes_no_version(subject: &Subject) 
         offering_names: &[],
     };
     let sent = events_of_failure(&facts, "the disk is full");
-    subject.store.run_failed(&failed, &sent).await.expect("writes");
+    subject.store.run_close(&failed, &sent).await.expect("writes");
     assert_eq!(subject.store.run_list(ENVIRONMENT, 10, 0).await.expect("reads"), [failed.clone()]);
     assert_eq!(subject.store.outbox_list(ENVIRONMENT, 0, 10).await.expect("reads").len(), sent.len());
     assert_eq!(subject.store.state_read(ENVIRONMENT, MONDAY).await.expect("reads").version, 0);
     assert_eq!(subject.store.audit_list(ENVIRONMENT, 0, 10).await.expect("reads"), []);
-    let error = subject.store.run_failed(&failed, &[]).await.expect_err("is recorded already");
+    let error = subject.store.run_close(&failed, &[]).await.expect_err("is recorded already");
     assert!(matches!(error, universe_store::StoreError::Conflict { .. }), "{error:?}");
     crate::builders::apply(subject.store(), &plan, 2).await.expect("applies");
     assert_eq!(subject.store.inconsistency_list(ENVIRONMENT).await.expect("reads"), []);

@@ -130,7 +130,7 @@ async fn show(
              The last run made {} changes in {} universes.",
             command.sessions,
             command.listings,
-            run.session,
+            outcome.plan.session,
             rules.rules.len(),
             run.total_changes,
             run.universes_updated.len(),
@@ -145,7 +145,7 @@ async fn show(
         &format!(
             "\nTry next:\n  {at} list\n  {at} show top_10\n  {at} show 'sector_technology & top_100'\n  \
              {at} diff top_500 2024-01-02 {}\n  {at} runs",
-            run.session
+            outcome.plan.session
         ),
     );
     Ok(())

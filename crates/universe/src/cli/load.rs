@@ -66,12 +66,12 @@ async fn members(
     let members: Vec<Symbol> =
         found.map(|found| found.members.into_iter().map(|member| member.symbol).collect()).unwrap_or_default();
     if outcome.was_written {
-        output::remark(global, &format!("{id} has {} as of {}", counted(members.len()), outcome.run.session));
+        output::remark(global, &format!("{id} has {} as of {}", counted(members.len()), outcome.plan.session));
     } else {
         output::remark(global, &format!("{id} has {} already, the same as the list", counted(members.len())));
     }
     let needs = Needs { company_names: false, facts: Vec::new(), returns: false };
-    let known = store.observation_read(outcome.run.session, &needs).await?.symbol;
+    let known = store.observation_read(outcome.plan.session, &needs).await?.symbol;
     let unknown: Vec<&str> =
         members.iter().filter(|symbol| known.binary_search(symbol).is_err()).map(Symbol::as_str).collect();
     if !unknown.is_empty() {

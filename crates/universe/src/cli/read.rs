@@ -158,16 +158,16 @@ pub(crate) async fn runs(global: &Global, config: &Config, command: &Runs) -> an
         rows: runs
             .iter()
             .map(|run| {
-                let seconds = run.finished_at.map(|end| end.duration_since(run.started_at).as_secs_f64());
+                let seconds = run.duration_seconds();
                 vec![
                     run.run_id.to_string(),
-                    run.session.to_string(),
+                    run.session.map(|session| session.to_string()).unwrap_or_default(),
                     run.mode.as_str().to_owned(),
                     run.status.clone(),
                     run.total_changes.to_string(),
                     run.universes_updated.len().to_string(),
                     run.triggered_by.clone(),
-                    output::instant(&run.started_at),
+                    run.started_at.as_ref().map(output::instant).unwrap_or_default(),
                     seconds.map(|seconds| format!("{seconds:.3}")).unwrap_or_default(),
                 ]
             })
@@ -236,7 +236,8 @@ async fn answer_to(store: &dyn Store, rules: &RuleSet, asked: &str, question: Qu
 /// Returns the session of the newest run, which the memberships of today stand at.
 async fn newest_session(store: &dyn Store, environment: &str) -> anyhow::Result<Option<Date>> {
     let runs = store.run_list(environment, RUNS_LOOKED_AT, 0).await?;
-    Ok(runs.iter().filter(|run| run.status != "failed").map(|run| run.session).max())
+    let did_work = |status: &str| matches!(status, "completed" | "completed_with_errors" | "held");
+    Ok(runs.iter().filter(|run| did_work(&run.status) && !run.dry_run).filter_map(|run| run.session).max())
 }
 
 fn say_remarks(global: &Global, answer: &Answer) {

@@ -68,7 +68,7 @@ pub(crate) fn exit_code(outcome: &SyncOutcome) -> u8 {
 
 fn json(outcome: &SyncOutcome) -> Value {
     let run = &outcome.run;
-    let duration = run.finished_at.map(|end| end.duration_since(run.started_at).as_secs_f64());
+    let duration = run.duration_seconds();
     json!({
         "job_id": run.run_id,
         "status": run.status,
@@ -125,10 +125,10 @@ fn changes_table(plan: &Plan) -> Rows {
 
 fn summary(outcome: &SyncOutcome, dry_run: bool) -> String {
     let run = &outcome.run;
-    let seconds = run.finished_at.map_or(0.0, |end| end.duration_since(run.started_at).as_secs_f64());
+    let seconds = run.duration_seconds().unwrap_or(0.0);
     let mut text = format!(
         "session {}  {}  {} changes in {} universes  {seconds:.3} s",
-        run.session,
+        outcome.plan.session,
         run.status,
         run.total_changes,
         run.universes_updated.len(),

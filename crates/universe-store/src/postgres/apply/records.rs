@@ -1,9 +1,8 @@
-//! The records of a run: itself, its audit entries, its events, the figures of its session.
+//! The records of a run beside its own row: audit entries, events, the figures of its session.
 
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio_postgres::types::Json;
 use universe_core::event::Event;
 use universe_core::market::MarketSession;
 use uuid::Uuid;
@@ -11,13 +10,6 @@ use uuid::Uuid;
 use super::super::failure::Failure;
 use crate::RunRecord;
 use crate::write_set::AuditRow;
-
-const RUN: &str = "\
-insert into universe.run (
-  run_id, run_number, environment, mode, session, status, triggered_by, created_at, started_at, finished_at,
-  total_changes, universes_updated, task_results, alerts, held, error
-)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
 
 const AUDIT: &str = "\
 insert into universe.audit_entry
@@ -42,37 +34,6 @@ from unnest($1::date[], $2::integer[], $3::double precision[], $4::double precis
 on conflict (session) do update
 set listings = excluded.listings, breadth = excluded.breadth, median_return = excluded.median_return,
   volatility = excluded.volatility";
-
-/// Records a run under its number.
-pub(super) async fn run_insert(tx: &Transaction<'_>, number: i64, run: &RunRecord) -> Result<(), Failure> {
-    let statement = tx.prepare_cached(RUN).await?;
-    let updated = Json(&run.universes_updated);
-    let (results, alerts, held) = (Json(&run.task_results), Json(&run.alerts), Json(&run.held));
-    let mode = run.mode.as_str();
-    tx.execute(
-        &statement,
-        &[
-            &run.run_id,
-            &number,
-            &run.environment,
-            &mode,
-            &run.session,
-            &run.status,
-            &run.triggered_by,
-            &run.created_at,
-            &run.started_at,
-            &run.finished_at,
-            &run.total_changes,
-            &updated,
-            &results,
-            &alerts,
-            &held,
-            &run.error,
-        ],
-    )
-    .await?;
-    Ok(())
-}
 
 /// Appends audit entries behind the last number that was given out.
 pub(super) async fn append_audit(
@@ -112,7 +73,7 @@ pub(super) async fn append_audit(
 }
 
 /// Appends events behind the last number that was given out.
-pub(super) async fn append_events(
+pub(in crate::postgres) async fn append_events(
     tx: &Transaction<'_>,
     environment: &str,
     last_number: i64,

@@ -1,0 +1,161 @@
+//! What is recorded of a run, and what is told about it.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde_json::{Value, json};
+use universe_core::event::{Event, RunFacts, events_of_failure, events_of_ordered_run, events_of_run};
+use universe_core::plan::{Change, Plan};
+use universe_core::planner::{Holds, Undefined};
+use universe_store::{ClaimedRun, RunOrder, RunRecord, Store, StoreError};
+use uuid::Uuid;
+
+use super::{SyncRequest, Writing};
+
+/// Returns the record of a run that begins outside the queue.
+pub(super) fn new_run(request: &SyncRequest, session: Date, started_at: Timestamp, run_id: Uuid) -> RunRecord {
+    RunRecord {
+        run_id,
+        environment: request.environment.clone(),
+        mode: request.request.mode,
+        session: Some(session),
+        status: "running".to_owned(),
+        triggered_by: request.triggered_by.clone(),
+        created_at: started_at,
+        started_at: Some(started_at),
+        finished_at: None,
+        total_changes: 0,
+        universes_updated: Vec::new(),
+        task_results: Value::Null,
+        alerts: Value::Null,
+        held: Value::Null,
+        error: None,
+        force: request.request.holds == Holds::Release,
+        preserve: request.request.undefined == Undefined::Preserve,
+        dry_run: request.writing == Writing::DryRun,
+        approves: Vec::new(),
+        cancel_requested: false,
+        progress: Value::Null,
+        lease_token: None,
+    }
+}
+
+/// Returns the record of a run from the queue.
+pub(crate) fn claimed_run(claimed: &ClaimedRun, session: Option<Date>) -> RunRecord {
+    let order = &claimed.order;
+    RunRecord {
+        run_id: order.run_id,
+        environment: order.environment.clone(),
+        mode: order.mode,
+        session,
+        status: "running".to_owned(),
+        triggered_by: order.triggered_by.clone(),
+        created_at: order.created_at,
+        started_at: Some(claimed.started_at),
+        finished_at: None,
+        total_changes: 0,
+        universes_updated: Vec::new(),
+        task_results: Value::Null,
+        alerts: Value::Null,
+        held: Value::Null,
+        error: None,
+        force: order.force,
+        preserve: order.preserve,
+        dry_run: order.dry_run,
+        approves: order.approves.clone(),
+        cancel_requested: false,
+        progress: Value::Null,
+        lease_token: Some(claimed.token),
+    }
+}
+
+/// Writes into the record what the plan decided.
+pub(super) fn complete(run: &mut RunRecord, plan: &Plan, durations: &[f64], finished_at: Timestamp) {
+    run.finished_at = Some(finished_at);
+    run.status = if plan.has_failed_step() {
+        "completed_with_errors"
+    } else if plan.held_universes().next().is_some() {
+        "held"
+    } else {
+        "completed"
+    }
+    .to_owned();
+    run.total_changes = i64::try_from(plan.total_changes()).unwrap_or(i64::MAX);
+    run.universes_updated = plan.changed_universes().map(|universe| universe.id.to_string()).collect();
+    let tasks = plan.steps.iter().enumerate().map(|(at, step)| {
+        let result = json!({
+            "status": step.status,
+            "changes": step.changes,
+            "duration_seconds": durations.get(at).copied().unwrap_or(0.0),
+            "notes": step.notes,
+            "error": step.error,
+        });
+        (step.step.as_str().to_owned(), result)
+    });
+    run.task_results = Value::Object(tasks.collect());
+    run.alerts = json!(plan.alerts);
+    let symbols = |changes: &[Change]| -> Vec<String> {
+        changes.iter().map(|change| plan.symbol(change.listing).to_string()).collect()
+    };
+    let held = plan.held_universes().map(|(universe, held)| {
+        json!({
+            "universe": universe.id,
+            "count_before": universe.count_before,
+            "added": symbols(&held.added),
+            "removed": symbols(&held.removed),
+        })
+    });
+    run.held = Value::Array(held.collect());
+}
+
+/// Returns the events of a run that ended; what its order said already is not said again.
+pub(super) fn events_of(plan: &Plan, run: &RunRecord, offering_names: &[Option<String>]) -> Vec<Event> {
+    let facts = RunFacts { steps: &plan.steps, alerts: &plan.alerts, offering_names, ..failure_facts(run) };
+    match run.lease_token {
+        Some(_) => events_of_ordered_run(plan, &facts),
+        None => events_of_run(plan, &facts),
+    }
+}
+
+/// Records that a run failed; when even that is impossible, the caller's error says what is wrong.
+pub(super) async fn record_failure(store: &dyn Store, mut run: RunRecord, error: &StoreError) {
+    run.status = "failed".to_owned();
+    run.error = Some(error.to_string());
+    run.total_changes = 0;
+    run.universes_updated.clear();
+    let events = events_of_failure(&failure_facts(&run), &error.to_string());
+    if let Err(second) = store.run_close(&run, &events).await {
+        tracing::warn!(run.id = %run.run_id, error = %second, "the failure of a run could not be recorded");
+    }
+}
+
+/// Returns what events say about a run whose plan came to nothing.
+pub(crate) fn failure_facts(run: &RunRecord) -> RunFacts<'_> {
+    RunFacts {
+        run_id: run.run_id,
+        mode: run.mode,
+        status: &run.status,
+        started_at: run.started_at.unwrap_or(run.created_at),
+        finished_at: run.recorded_at(),
+        triggered_by: &run.triggered_by,
+        force: run.force,
+        steps: &[],
+        alerts: &[],
+        offering_names: &[],
+    }
+}
+
+/// Returns what events say about a run that was only asked for.
+pub(crate) fn facts_of_order(order: &RunOrder) -> RunFacts<'_> {
+    RunFacts {
+        run_id: order.run_id,
+        mode: order.mode,
+        status: "pending",
+        started_at: order.created_at,
+        finished_at: order.created_at,
+        triggered_by: &order.triggered_by,
+        force: order.force,
+        steps: &[],
+        alerts: &[],
+        offering_names: &[],
+    }
+}
