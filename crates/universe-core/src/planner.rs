@@ -45,7 +45,7 @@ const OFFERING_DAYS: i32 = 30;
 const NOTE_NAMES_MAX: usize = 8;
 
 /// What a run is asked to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// The part of the work.
     pub mode: Mode,
@@ -65,12 +65,14 @@ pub enum Undefined {
 }
 
 /// What happens to changes that pass a rule's limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Holds {
     /// They wait for approval.
     Wait,
     /// They are made, and the alert is raised all the same.
     Release,
+    /// Those of these universes are made, because somebody approved them; the others wait.
+    ReleaseOnly(BTreeSet<UniverseId>),
 }
 
 /// A plan in the making.
@@ -103,9 +105,9 @@ struct Target {
     is_ranked: bool,
     members: Vec<u32>,
     /// Ranks by listing, shared by the universes of a family; zero where there is none.
-    ranks: Option<std::rc::Rc<Vec<u32>>>,
+    ranks: Option<std::sync::Arc<Vec<u32>>>,
     /// Listings that the rule does not even look at are told from those that it turned down.
-    eligible: Option<std::rc::Rc<Vec<bool>>>,
+    eligible: Option<std::sync::Arc<Vec<bool>>>,
     is_reconstituted: bool,
     change_limit: Option<crate::rule::ChangeLimit>,
     rebalance: Option<Rebalance>,

@@ -27,6 +27,15 @@ pub enum SyncError {
     /// The state or the market could not be read.
     #[error("could not observe the market")]
     Observe(#[source] StoreError),
+    /// Somebody asked for the run to stop.
+    #[error("cancelled; nothing was changed")]
+    Cancelled,
+    /// The run is another process's by now, or was ended by one.
+    #[error("the run is not this process's any more")]
+    Lost(#[source] StoreError),
+    /// The rules that it should have gone by cannot be read.
+    #[error("the rules cannot be used: {0}")]
+    Rules(String),
     /// The plan could not be written; nothing of it was.
     #[error("could not apply the plan; nothing was changed")]
     Apply(#[source] StoreError),

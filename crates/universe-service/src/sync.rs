@@ -1,19 +1,22 @@
 //! A run from end to end: observe, plan, check, apply.
 
+mod record;
+
+use async_trait::async_trait;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use serde_json::{Value, json};
-use universe_core::event::{RunFacts, events_of_failure, events_of_run};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use universe_core::plan::{Alert, AlertKind, Plan, Step};
-use universe_core::planner::{Planner, Request, plan_import};
+use universe_core::planner::{Holds, Planner, Request, Undefined, plan_import};
 use universe_core::rule::RuleSet;
 use universe_core::state::State;
 use universe_core::{Observation, Symbol, UniverseId, expect_session, session_on_or_before};
-use universe_store::{Needs, RunRecord, Store, StoreError};
-use uuid::Uuid;
+use universe_store::{ClaimedRun, Needs, RunOrder, RunRecord, Store, StoreError};
 
 use crate::{Ambient, SyncError};
+use record::{complete, events_of, new_run, record_failure};
+pub(crate) use record::{claimed_run, facts_of_order, failure_facts};
 
 /// How often a run starts again because another one changed the state in between.
 const STALE_RETRIES_MAX: usize = 5;
@@ -61,6 +64,35 @@ pub struct SyncOutcome {
 /// Called before each step with the number of steps done.
 pub type Progress<'a> = &'a (dyn Fn(Step, usize) + Send + Sync);
 
+/// Looks on while a run goes from step to step, and may stop it.
+#[async_trait]
+pub(crate) trait Watch: Send + Sync {
+    /// Called before each step with the number of steps done, and without a step before the plan is written.
+    ///
+    /// An error stops the run; nothing has been written then.
+    async fn before(&self, step: Option<Step>, done: usize) -> Result<(), SyncError>;
+
+    /// Returns what should be known about the surroundings of the run.
+    async fn alerts(&self) -> Vec<Alert>;
+}
+
+/// Tells progress, and stops nothing.
+struct Told<'a>(Progress<'a>);
+
+#[async_trait]
+impl Watch for Told<'_> {
+    async fn before(&self, step: Option<Step>, done: usize) -> Result<(), SyncError> {
+        if let Some(step) = step {
+            (self.0)(step, done);
+        }
+        Ok(())
+    }
+
+    async fn alerts(&self) -> Vec<Alert> {
+        Vec::new()
+    }
+}
+
 /// Synchronizes one session.
 ///
 /// The plan is applied in one transaction, or nothing is. When another run changed the state in between,
@@ -75,33 +107,91 @@ pub async fn sync(
     ambient: &dyn Ambient,
     progress: Progress<'_>,
 ) -> Result<SyncOutcome, SyncError> {
-    let started_at = ambient.now();
+    synchronize(store, rules, request, None, ambient, &Told(progress)).await
+}
+
+/// Carries out a run from the queue; unless it fails, its row is then at its end and its lease released.
+///
+/// # Errors
+/// As for [`sync`], and when it is stopped between steps; the run is then still the caller's to close.
+pub(crate) async fn sync_claimed(
+    store: &dyn Store,
+    rules: &RuleSet,
+    claimed: &ClaimedRun,
+    ambient: &dyn Ambient,
+    watch: &dyn Watch,
+) -> Result<SyncOutcome, SyncError> {
+    synchronize(store, rules, &request_of(&claimed.order), Some(claimed), ambient, watch).await
+}
+
+async fn synchronize(
+    store: &dyn Store,
+    rules: &RuleSet,
+    request: &SyncRequest,
+    claimed: Option<&ClaimedRun>,
+    ambient: &dyn Ambient,
+    watch: &dyn Watch,
+) -> Result<SyncOutcome, SyncError> {
+    let started_at = claimed.map_or_else(|| ambient.now(), |claimed| claimed.started_at);
     let (session, remarks) = choose_session(store, request.session, started_at).await?;
     let mut attempts = 0;
     loop {
-        let mut run = new_run(request, session, started_at, ambient.new_run_id());
+        let mut run = match claimed {
+            Some(claimed) => claimed_run(claimed, Some(session)),
+            None => new_run(request, session, started_at, ambient.new_run_id()),
+        };
         let state = store.state_read(&request.environment, session).await.map_err(SyncError::Observe)?;
         if let Some(last) = state.last_session.filter(|last| session < *last) {
             return Err(SyncError::OutOfOrder { session, last });
         }
         let observation = observe(store, rules, &state, session).await?;
-        let (mut plan, durations) = plan_with_durations(&observation, rules, &state, request.request, ambient, progress);
+        let (mut plan, durations) =
+            plan_with_durations(&observation, rules, &state, &request.request, ambient, watch).await?;
         drop((observation, state));
+        watch.before(None, Step::ALL.len()).await?;
+        let alerts = watch.alerts().await;
         let finished_at = ambient.now();
         check_duration(&mut plan, started_at, finished_at);
+        plan.alerts.extend(alerts);
         complete(&mut run, &plan, &durations, finished_at);
         let outcome = |was_written, run, plan| SyncOutcome { run, plan, was_written, remarks: remarks.clone() };
         if plan.is_empty() || request.writing == Writing::DryRun {
+            if claimed.is_some() {
+                let events = if run.dry_run { Vec::new() } else { events_of(&plan, &run, &[]) };
+                store.run_close(&run, &events).await.map_err(SyncError::Apply)?;
+            }
             return Ok(outcome(false, run, plan));
         }
-        match apply(store, &plan, &run, request).await {
+        match apply(store, &plan, &run).await {
             Ok(()) => return Ok(outcome(true, run, plan)),
             Err(StoreError::Stale { .. }) if attempts < STALE_RETRIES_MAX => attempts += 1,
             Err(error) => {
-                record_failure(store, run, request, &error).await;
+                if claimed.is_none() && !matches!(error, StoreError::Busy { .. }) {
+                    record_failure(store, run, &error).await;
+                }
                 return Err(SyncError::Apply(error));
             }
         }
+    }
+}
+
+/// Returns what an order asks for, in the words of a run.
+fn request_of(order: &RunOrder) -> SyncRequest {
+    let holds = match order.force {
+        true => Holds::Release,
+        false if order.approves.is_empty() => Holds::Wait,
+        false => Holds::ReleaseOnly(order.approves.iter().cloned().collect()),
+    };
+    SyncRequest {
+        environment: order.environment.clone(),
+        session: order.session,
+        request: Request {
+            mode: order.mode,
+            undefined: if order.preserve { Undefined::Preserve } else { Undefined::Retire },
+            holds,
+        },
+        triggered_by: order.triggered_by.clone(),
+        writing: if order.dry_run { Writing::DryRun } else { Writing::Apply },
     }
 }
 
@@ -133,7 +223,7 @@ pub async fn sync_import(
         if plan.universes.is_empty() {
             return Ok(SyncOutcome { run, plan, was_written: false, remarks: Vec::new() });
         }
-        match apply(store, &plan, &run, request).await {
+        match apply(store, &plan, &run).await {
             Ok(()) => return Ok(SyncOutcome { run, plan, was_written: true, remarks: Vec::new() }),
             Err(StoreError::Stale { .. }) if attempts < STALE_RETRIES_MAX => attempts += 1,
             Err(error) => return Err(SyncError::Apply(error)),
@@ -164,12 +254,7 @@ async fn choose_session(
     Ok((session, stale.into_iter().collect()))
 }
 
-async fn observe(
-    store: &dyn Store,
-    rules: &RuleSet,
-    state: &State,
-    session: Date,
-) -> Result<Observation, SyncError> {
+async fn observe(store: &dyn Store, rules: &RuleSet, state: &State, session: Date) -> Result<Observation, SyncError> {
     let needs = Needs {
         company_names: rules.reads_company_name(),
         facts: rules.facts(),
@@ -178,23 +263,31 @@ async fn observe(
     store.observation_read(session, &needs).await.map_err(SyncError::Observe)
 }
 
-fn plan_with_durations(
+async fn plan_with_durations(
     observation: &Observation,
     rules: &RuleSet,
     state: &State,
-    request: Request,
+    request: &Request,
     ambient: &dyn Ambient,
-    progress: Progress<'_>,
-) -> (Plan, Vec<f64>) {
-    let mut planner = Planner::new(observation, rules, state, request);
+    watch: &dyn Watch,
+) -> Result<(Plan, Vec<f64>), SyncError> {
+    let mut planner = beside_others(|| Planner::new(observation, rules, state, request.clone()));
     let mut durations = Vec::with_capacity(Step::ALL.len());
     for (done, step) in Step::ALL.into_iter().enumerate() {
-        progress(step, done);
+        watch.before(Some(step), done).await?;
         let began = ambient.now();
-        planner.take(step);
+        beside_others(|| planner.take(step));
         durations.push(ambient.now().duration_since(began).as_secs_f64());
     }
-    (planner.finish(), durations)
+    Ok((beside_others(|| planner.finish()), durations))
+}
+
+/// Computes for some milliseconds without keeping a server's other tasks waiting.
+fn beside_others<T>(compute: impl FnOnce() -> T) -> T {
+    match Handle::current().runtime_flavor() {
+        RuntimeFlavor::MultiThread => tokio::task::block_in_place(compute),
+        _ => compute(),
+    }
 }
 
 fn check_duration(plan: &mut Plan, started_at: Timestamp, finished_at: Timestamp) {
@@ -208,110 +301,8 @@ fn check_duration(plan: &mut Plan, started_at: Timestamp, finished_at: Timestamp
     }
 }
 
-async fn apply(store: &dyn Store, plan: &Plan, run: &RunRecord, request: &SyncRequest) -> Result<(), StoreError> {
+async fn apply(store: &dyn Store, plan: &Plan, run: &RunRecord) -> Result<(), StoreError> {
     let offered: Vec<Symbol> = plan.offerings.iter().map(|offering| plan.symbol(offering.listing).clone()).collect();
     let names = if offered.is_empty() { Vec::new() } else { store.company_name_list(&offered).await? };
-    let events = events_of_run(plan, &facts(run, request, plan, &names));
-    store.run_apply(plan, run, &events).await
-}
-
-/// Records that a run failed; when even that is impossible, the caller's error says what is wrong.
-async fn record_failure(store: &dyn Store, mut run: RunRecord, request: &SyncRequest, error: &StoreError) {
-    run.status = "failed".to_owned();
-    run.error = Some(error.to_string());
-    run.total_changes = 0;
-    run.universes_updated.clear();
-    let facts = RunFacts {
-        run_id: run.run_id,
-        mode: run.mode,
-        status: "failed",
-        started_at: run.started_at,
-        finished_at: run.finished_at.unwrap_or(run.started_at),
-        triggered_by: &run.triggered_by,
-        force: is_forced(request),
-        steps: &[],
-        alerts: &[],
-        offering_names: &[],
-    };
-    let events = events_of_failure(&facts, &error.to_string());
-    if let Err(second) = store.run_failed(&run, &events).await {
-        tracing::warn!(run.id = %run.run_id, error = %second, "the failure of a run could not be recorded");
-    }
-}
-
-fn facts<'a>(run: &'a RunRecord, request: &SyncRequest, plan: &'a Plan, names: &'a [Option<String>]) -> RunFacts<'a> {
-    RunFacts {
-        run_id: run.run_id,
-        mode: run.mode,
-        status: &run.status,
-        started_at: run.started_at,
-        finished_at: run.finished_at.unwrap_or(run.started_at),
-        triggered_by: &run.triggered_by,
-        force: is_forced(request),
-        steps: &plan.steps,
-        alerts: &plan.alerts,
-        offering_names: names,
-    }
-}
-
-fn is_forced(request: &SyncRequest) -> bool {
-    request.request.holds == universe_core::planner::Holds::Release
-}
-
-fn new_run(request: &SyncRequest, session: Date, started_at: Timestamp, run_id: Uuid) -> RunRecord {
-    RunRecord {
-        run_id,
-        environment: request.environment.clone(),
-        mode: request.request.mode,
-        session,
-        status: "running".to_owned(),
-        triggered_by: request.triggered_by.clone(),
-        created_at: started_at,
-        started_at,
-        finished_at: None,
-        total_changes: 0,
-        universes_updated: Vec::new(),
-        task_results: Value::Null,
-        alerts: Value::Null,
-        held: Value::Null,
-        error: None,
-    }
-}
-
-fn complete(run: &mut RunRecord, plan: &Plan, durations: &[f64], finished_at: Timestamp) {
-    run.finished_at = Some(finished_at);
-    run.status = if plan.has_failed_step() {
-        "completed_with_errors"
-    } else if plan.held_universes().next().is_some() {
-        "held"
-    } else {
-        "completed"
-    }
-    .to_owned();
-    run.total_changes = i64::try_from(plan.total_changes()).unwrap_or(i64::MAX);
-    run.universes_updated = plan.changed_universes().map(|universe| universe.id.to_string()).collect();
-    let tasks = plan.steps.iter().enumerate().map(|(at, step)| {
-        let result = json!({
-            "status": step.status,
-            "changes": step.changes,
-            "duration_seconds": durations.get(at).copied().unwrap_or(0.0),
-            "notes": step.notes,
-            "error": step.error,
-        });
-        (step.step.as_str().to_owned(), result)
-    });
-    run.task_results = Value::Object(tasks.collect());
-    run.alerts = json!(plan.alerts);
-    let symbols = |changes: &[universe_core::plan::Change]| -> Vec<String> {
-        changes.iter().map(|change| plan.symbol(change.listing).to_string()).collect()
-    };
-    let held = plan.held_universes().map(|(universe, held)| {
-        json!({
-            "universe": universe.id,
-            "count_before": universe.count_before,
-            "added": symbols(&held.added),
-            "removed": symbols(&held.removed),
-        })
-    });
-    run.held = Value::Array(held.collect());
+    store.run_apply(plan, run, &events_of(plan, run, &names)).await
 }

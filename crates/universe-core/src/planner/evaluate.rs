@@ -1,7 +1,7 @@
 //! What a rule says about each of its universes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::share_class::one_line_per_company;
 use super::{Planner, Target, name_some};
@@ -29,7 +29,7 @@ impl Planner<'_> {
         {
             return Ok(targets);
         }
-        let eligible = Rc::new(self.eligible(rule)?);
+        let eligible = Arc::new(self.eligible(rule)?);
         match &rule.definition {
             Definition::Single(single) => self.screened(rule, single, &eligible),
             Definition::Bands(bands) => self.bands(rule, bands, &eligible),
@@ -180,7 +180,7 @@ impl Planner<'_> {
         &self,
         rule: &Rule,
         single: &SingleUniverse,
-        eligible: &Rc<Vec<bool>>,
+        eligible: &Arc<Vec<bool>>,
     ) -> Result<Vec<Target>, EvaluationError> {
         let Membership::Screened { selection, when, .. } = &single.membership else { return Ok(Vec::new()) };
         let regime = self.market.map(|market| market.regime);
@@ -194,7 +194,7 @@ impl Planner<'_> {
             scored.retain(|(metric, l)| selection.admits(*metric, if before.contains(l) { rule.buffer } else { 0.0 }));
             if let Some(count) = selection.count {
                 members = ranked_members(&scored, count, rule.buffer, &before);
-                ranks = Some(Rc::new(self.ranks(&scored)));
+                ranks = Some(Arc::new(self.ranks(&scored)));
             } else {
                 members.extend(scored.iter().map(|(_, listing)| *listing));
                 members.sort_unstable();
@@ -204,7 +204,7 @@ impl Planner<'_> {
         let mut target = self.target(rule, single.naming.clone(), basis, members);
         target.is_ranked = selection.count.is_some();
         target.ranks = ranks;
-        target.eligible = Some(Rc::clone(eligible));
+        target.eligible = Some(Arc::clone(eligible));
         target.mirrors.clone_from(&single.mirrors);
         if rule.is_theme() {
             target.rebalance = Some(Rebalance { members: 0, added: 0, removed: 0, turnover: 0.0, market: regime });
@@ -213,7 +213,7 @@ impl Planner<'_> {
     }
 
     /// One state machine per listing: it stays in its band within the buffer, else goes where its metric says.
-    fn bands(&self, rule: &Rule, bands: &[Band], eligible: &Rc<Vec<bool>>) -> Result<Vec<Target>, EvaluationError> {
+    fn bands(&self, rule: &Rule, bands: &[Band], eligible: &Arc<Vec<bool>>) -> Result<Vec<Target>, EvaluationError> {
         let metric = rule.metric.evaluate(self.figures_of_listings())?;
         let mut band_before: Vec<Option<usize>> = vec![None; self.observation.len()];
         for (at, band) in bands.iter().enumerate() {
@@ -234,7 +234,7 @@ impl Planner<'_> {
         let targets = bands.iter().zip(members).map(|(band, members)| {
             let basis = Basis::Band { at_least: band.at_least, below: band.below };
             let mut target = self.target(rule, band.naming.clone(), basis, members);
-            target.eligible = Some(Rc::clone(eligible));
+            target.eligible = Some(Arc::clone(eligible));
             target
         });
         Ok(targets.collect())
@@ -244,23 +244,23 @@ impl Planner<'_> {
         &self,
         rule: &Rule,
         rankings: &[Ranking],
-        eligible: &Rc<Vec<bool>>,
+        eligible: &Arc<Vec<bool>>,
     ) -> Result<Vec<Target>, EvaluationError> {
         let scored = self.scored(rule, eligible)?;
-        let ranks = Rc::new(self.ranks(&scored));
+        let ranks = Arc::new(self.ranks(&scored));
         let targets = rankings.iter().map(|ranking| {
             let before = self.members_before(&ranking.naming.id);
             let members = ranked_members(&scored, ranking.count, rule.buffer, &before);
             let mut target = self.target(rule, ranking.naming.clone(), Basis::Rank { count: ranking.count }, members);
             target.is_ranked = true;
-            target.ranks = Some(Rc::clone(&ranks));
-            target.eligible = Some(Rc::clone(eligible));
+            target.ranks = Some(Arc::clone(&ranks));
+            target.eligible = Some(Arc::clone(eligible));
             target
         });
         Ok(targets.collect())
     }
 
-    fn groups(&self, rule: &Rule, groups: &Groups, eligible: &Rc<Vec<bool>>) -> Result<Vec<Target>, EvaluationError> {
+    fn groups(&self, rule: &Rule, groups: &Groups, eligible: &Arc<Vec<bool>>) -> Result<Vec<Target>, EvaluationError> {
         let seen = self.observation;
         let column = match groups.by {
             GroupField::Sector => &seen.sector,
@@ -286,14 +286,14 @@ impl Planner<'_> {
             let Some(count) = groups.count else {
                 let members = scored.into_iter().map(|(_, listing)| listing).collect();
                 let mut target = self.target(rule, naming.clone(), group, members);
-                target.eligible = Some(Rc::clone(eligible));
+                target.eligible = Some(Arc::clone(eligible));
                 return target;
             };
             let members = ranked_members(&scored, count, rule.buffer, &self.members_before(&naming.id));
             let mut target = self.target(rule, naming.clone(), Basis::Rank { count }, members);
             target.is_ranked = true;
-            target.ranks = Some(Rc::new(self.ranks(&scored)));
-            target.eligible = Some(Rc::clone(eligible));
+            target.ranks = Some(Arc::new(self.ranks(&scored)));
+            target.eligible = Some(Arc::clone(eligible));
             target
         });
         Ok(targets.collect())
