@@ -10,7 +10,7 @@ use universe_core::plan::{Mode, Plan};
 use universe_core::planner::{self, Holds, Request, Undefined};
 use universe_core::rule::{RuleFile, RuleSet};
 use universe_core::{ListingRecord, Price, SecurityType, Snapshot, SnapshotRow, Symbol, UniverseId};
-use universe_store::{LoadRecord, Needs, RunRecord, Store, StoreError};
+use universe_store::{LoadRecord, Needs, RunOrder, RunRecord, Store, StoreError};
 use uuid::Uuid;
 
 /// The environment that tests work in.
@@ -205,6 +205,38 @@ pub fn events(plan: &Plan, record: &RunRecord) -> Vec<Event> {
         offering_names: &[],
     };
     events_of_run(plan, &facts)
+}
+
+/// Returns the tests' order of that number: a full run.
+#[must_use]
+pub fn order(number: u32) -> RunOrder {
+    RunOrder {
+        run_id: Uuid::from_u128(0xface_0000 + u128::from(number)),
+        environment: ENVIRONMENT.to_owned(),
+        mode: Mode::Full,
+        session: None,
+        force: false,
+        preserve: false,
+        dry_run: false,
+        approves: Vec::new(),
+        triggered_by: "api".to_owned(),
+        created_at: instant(number),
+    }
+}
+
+/// Returns an event of that number, which is about nothing.
+#[must_use]
+pub fn event(number: u32) -> Event {
+    let id = Uuid::from_u128(0xcafe_0000 + u128::from(number));
+    Event { id, event: "error", channels: &["tickstock:errors"], universe: None, message: json!({"number": number}) }
+}
+
+/// Returns the one event of a run that a store brought to its end.
+#[must_use]
+pub fn events_of_end(run: &RunRecord) -> Vec<Event> {
+    let id = Uuid::from_u128(run.run_id.as_u128() + 0xbeef_0000_0000);
+    let message = json!({"run_id": run.run_id, "status": run.status});
+    vec![Event { id, event: "phase_failed", channels: &["tickstock:processing:status"], universe: None, message }]
 }
 
 /// Applies a plan as the tests' run of that number.

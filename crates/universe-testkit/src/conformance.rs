@@ -5,9 +5,13 @@
 
 pub mod apply;
 pub mod damage;
+pub mod jobs;
+pub mod keys;
+pub mod leases;
 pub mod load;
 pub mod members;
 pub mod observe;
+pub mod outbox;
 pub mod runs;
 pub mod setup;
 pub mod state;
@@ -15,7 +19,7 @@ pub mod state;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use universe_store::{Backend, DatabaseUri, Store};
+use universe_store::{Backend, DatabaseUri, Store, open};
 
 /// A store under test, and a way around it.
 pub struct Subject {
@@ -114,6 +118,28 @@ impl Subject {
     }
 }
 
+/// Does the same with four stores on the subject's database, each in a task of its own; `work` gets the numbers
+/// 1 to 4.
+///
+/// # Panics
+/// When a store cannot be opened, or one of the tasks panics.
+pub async fn at_once<T, F>(subject: &Subject, work: impl Fn(Arc<dyn Store>, u32) -> F) -> Vec<T>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let mut tasks = Vec::new();
+    for number in 1..=4 {
+        let store = open(&subject.uri).await.expect("opens");
+        tasks.push(tokio::spawn(work(store, number)));
+    }
+    let mut results = Vec::new();
+    for task in tasks {
+        results.push(task.await.expect("no panic"));
+    }
+    results
+}
+
 /// Makes a test of every case of the suite, with `$subject` a function that returns `Option<Subject>`.
 #[macro_export]
 macro_rules! store_conformance {
@@ -145,6 +171,18 @@ macro_rules! store_conformance {
                 numbers_have_no_gaps, keeps_the_figures_of_the_market, survives_being_opened_again;
             runs: runs_are_listed_newest_first, a_failed_run_is_recorded_and_changes_no_version,
                 audit_entries_are_read_in_pages, events_are_read_in_pages;
+            jobs: an_order_waits_with_its_events, one_run_of_an_environment_is_queued,
+                of_orders_at_once_one_is_queued, a_conflicting_order_writes_nothing, a_run_is_claimed_once,
+                progress_renews_the_lease, progress_of_a_lost_run_is_fenced, a_claimed_run_is_applied,
+                a_fenced_run_applies_nothing, a_run_beside_a_claimed_one_is_refused, a_claimed_run_is_closed_once,
+                a_refused_close_writes_nothing, a_waiting_run_is_cancelled, cancelling_and_claiming_at_once_agree,
+                dead_runs_are_reaped_once, runs_are_numbered_when_they_end, statistics_tell_how_runs_went,
+                the_version_rises_with_changes;
+            leases: a_lease_has_one_holder, an_expired_lease_is_taken_over, a_lease_ends_when_it_expires,
+                of_takes_at_once_one_succeeds, a_schedule_fires_once_for_a_session;
+            outbox: events_are_published_in_order, old_published_events_are_deleted, deleted_events_hide_no_gaps;
+            keys: keys_are_listed_oldest_first, a_key_is_not_replaced, a_key_is_revoked_once,
+                the_last_use_of_a_key_is_remembered;
             members: universes_are_listed_in_order, members_now_are_in_order_of_rank,
                 members_as_of_a_session, members_as_they_were_known, corrections_within_a_session,
                 since_walks_back_over_meeting_intervals, a_retired_universe_answers_for_the_past,
