@@ -3,6 +3,7 @@
 //! Everything above speaks to [`Store`]; which database it is was decided once, by [`open`].
 
 mod answers;
+mod as_of_facts;
 mod entry;
 mod error;
 mod fingerprint;
@@ -11,6 +12,7 @@ mod migrations;
 mod open;
 mod postgres;
 mod records;
+mod snapshot_facts;
 mod sqlite;
 mod store;
 mod write_set;

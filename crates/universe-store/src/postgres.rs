@@ -19,6 +19,7 @@ mod migrate;
 mod numeric;
 mod observe;
 mod outbox;
+mod past;
 mod state;
 
 use std::fmt;
@@ -63,6 +64,7 @@ struct Sql {
     listing_merge: String,
     snapshot_merge: String,
     older_snapshot_merge: String,
+    snapshot_known: String,
     closes: String,
     bars: String,
 }
@@ -78,6 +80,7 @@ impl Sql {
             listing_merge: load::merge_sql(columns, load::MergeRule::Given),
             snapshot_merge: load::merge_sql(columns, load::MergeRule::Snapshot),
             older_snapshot_merge: load::merge_sql(columns, load::MergeRule::OlderSnapshot),
+            snapshot_known: load::snapshot_known_sql(columns),
             closes: load::closes_sql(columns),
             bars: load::bars_sql(columns),
         }

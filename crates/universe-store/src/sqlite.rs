@@ -20,6 +20,7 @@ mod membership;
 mod migrate;
 mod observe;
 mod outbox;
+mod past;
 mod values;
 
 use std::path::Path;

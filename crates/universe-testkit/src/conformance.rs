@@ -149,6 +149,8 @@ macro_rules! store_conformance {
                 refuses_the_database_of_a_newer_program, tables_are_those_of_the_other_backend,
                 entries_have_the_generated_columns;
             observe: listings_come_in_order_with_their_latest_closes, the_past_is_seen_as_it_was,
+                facts_of_later_snapshots_are_not_known_yet, a_back_fill_has_the_facts_of_its_time,
+                what_snapshots_never_showed_stays,
                 absences_count_full_snapshots, facts_are_the_newest_not_later_than_the_session,
                 names_come_when_they_are_needed, returns_compare_with_the_session_before,
                 the_latest_session_has_closes, names_are_listed_in_the_order_asked, facts_are_listed_by_name,

@@ -275,8 +275,10 @@ create table universe_snapshot (
     -- The same content again changes nothing.
     content_hash text not null,
     loaded_at text not null,
+    -- What was known of each listing then, in a format of its own: for sessions that are decided later.
+    facts blob not null,
     constraint snapshot_pkey primary key (session, source)
-) strict, without rowid;
+) strict;
 
 -- What was loaded from where, and what was wrong with it.
 create table universe_load (

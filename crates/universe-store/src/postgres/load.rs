@@ -20,7 +20,7 @@ use crate::{LoadRecord, Loaded};
 
 pub(super) use bars::{bar_load, bars_sql};
 pub(super) use merge::{MergeRule, merge_sql};
-pub(super) use snapshot::{closes_sql, snapshot_load};
+pub(super) use snapshot::{closes_sql, snapshot_known_sql, snapshot_load};
 
 /// Loads wait for each other, so that what one finds missing the other has not inserted meanwhile.
 const LOADS_LOCK: &str = "lock table universe.load in share row exclusive mode";

@@ -11,7 +11,9 @@ use universe_core::{Observation, ObservedListing, Price, Symbol, Usd};
 use super::columns::Columns;
 use super::failure::Failure;
 use super::numeric::NumericPrice;
+use super::past::facts_as_of;
 use crate::Needs;
+use crate::as_of_facts::as_of_session;
 
 /// Codes that are understood without a name; for all others the name is read to tell the kind from.
 const PLAIN_CODES: &str = "'CS', 'ETF', 'ADRC', 'PFD', 'WARRANT', 'RIGHT', 'UNIT', 'NOTE', 'FUND', 'OTHER'";
@@ -126,11 +128,15 @@ pub(super) async fn observation_read(
     closes.sort_by(|a, b| a.symbol.cmp(&b.symbol));
 
     let mut observation = Observation::empty(session);
+    let mut shown_later = Vec::new();
     let mut closes = closes.into_iter().peekable();
     for listing in listings {
         // Closes of symbols that are no listing are passed over.
         while closes.next_if(|close| close.symbol < listing.symbol).is_some() {}
         let close = closes.next_if(|close| close.symbol == listing.symbol);
+        if Some(session) < listing.last_seen_session {
+            shown_later.push(observation.len());
+        }
         observation.push(listing.observed(&sessions, close.as_ref())?);
     }
     read_earlier_closes(client, session, &mut observation).await?;
@@ -140,7 +146,12 @@ pub(super) async fn observation_read(
     if needs.returns {
         observation.returns = session_returns(client, session).await?;
     }
-    Ok(observation)
+    if shown_later.is_empty() {
+        return Ok(observation);
+    }
+    let wanted: Vec<&Symbol> = shown_later.iter().map(|listing| &observation.symbol[*listing]).collect();
+    let found = facts_as_of(client, session, &wanted).await?;
+    Ok(as_of_session(&observation, &shown_later, &found))
 }
 
 /// Reads the returns of the listings with a close in the session and in the one before it.

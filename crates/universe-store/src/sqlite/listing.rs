@@ -6,6 +6,7 @@ use universe_core::{ListingRecord, SecurityType, Symbol, Usd};
 
 use super::values::{DayText, day, text};
 use crate::StoreError;
+use crate::snapshot_facts::Facts;
 
 /// A row of `symbols` but for its key and `last_updated`.
 #[derive(Clone, Debug, PartialEq)]
@@ -142,6 +143,20 @@ impl Listing {
                 Self { first_seen_session: Some(place.session).filter(|_| place.has_recent_earlier), ..filled }
             }
             Some(_) | None => filled,
+        }
+    }
+
+    /// Returns what is known of the listing, as it goes with a snapshot.
+    pub(super) fn facts(&self) -> Facts<'_> {
+        Facts {
+            shares: self.shares,
+            recorded_cap: self.market_cap,
+            ipo_year: self.ipo_year,
+            security_type: self.security_type.as_deref(),
+            exchange: self.exchange.as_deref(),
+            sector: self.sector.as_deref(),
+            industry: self.industry.as_deref(),
+            country: self.country.as_deref(),
         }
     }
 

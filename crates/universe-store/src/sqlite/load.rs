@@ -8,8 +8,10 @@ use universe_core::state::ImportedList;
 use universe_core::{Bar, ListingRecord, Snapshot, Symbol, UniverseId};
 
 use super::listing::{Listing, Listings, SnapshotPlace};
+use super::past::snapshot_blob;
 use super::values::{DayText, Dollars, day, integer};
 use crate::fingerprint::snapshot_fingerprint;
+use crate::snapshot_facts::{Facts, SnapshotFacts};
 use crate::{LoadRecord, Loaded, StoreError};
 
 /// A listing that a snapshot shows first is new only if the one before is not older than so many days.
@@ -30,6 +32,8 @@ pub(super) fn snapshot_load(
         return Ok(Loaded { written: 0, unchanged: snapshot.rows.len() as u64 });
     }
     let place = place(db, snapshot.session)?;
+    let before = if place.is_newest { SnapshotFacts::default() } else { facts_before(db, snapshot.session)? };
+    let mut facts = SnapshotFacts::default();
     let mut listings = Listings::new(db, now)?;
     let mut bars = Bars::new(db)?;
     let mut loaded = Loaded::default();
@@ -37,6 +41,12 @@ pub(super) fn snapshot_load(
         let symbol = &row.listing.symbol;
         let stored = listings.read(symbol)?;
         let after = Listing::after_snapshot(stored.as_ref(), &row.listing, place);
+        // The reference data holds what is known now; a back-fill is of its own time.
+        let known = match place.is_newest {
+            true => after.facts(),
+            false => Facts::said(&row.listing).or(before.of(symbol)),
+        };
+        facts.push(symbol.clone(), known);
         let listing_changed = listings.write(symbol, stored.as_ref(), &after)?;
         let bar_changed = match row.close {
             Some(close) => bars.put(&Bar {
@@ -53,15 +63,16 @@ pub(super) fn snapshot_load(
         count(&mut loaded, listing_changed || bar_changed);
     }
     let mut statement = db.prepare_cached(
-        "insert into universe_snapshot (session, source, rows, content_hash, loaded_at)
-        values (?1, ?2, ?3, ?4, ?5)
+        "insert into universe_snapshot (session, source, rows, content_hash, loaded_at, facts)
+        values (?1, ?2, ?3, ?4, ?5, ?6)
         on conflict (session, source) do update set
             rows = excluded.rows,
             content_hash = excluded.content_hash,
-            loaded_at = excluded.loaded_at",
+            loaded_at = excluded.loaded_at,
+            facts = excluded.facts",
     )?;
     let rows = integer(snapshot.rows.len() as u64);
-    statement.execute(params![session, snapshot.source, rows, fingerprint, now.to_string()])?;
+    statement.execute(params![session, snapshot.source, rows, fingerprint, now.to_string(), facts.encode()])?;
     put_load(db, load, now)?;
     Ok(loaded)
 }
@@ -156,6 +167,21 @@ fn place(db: &Connection, session: Date) -> Result<SnapshotPlace, StoreError> {
     let earliest = session.saturating_sub(Span::new().days(FIRST_SEEN_DAYS_MAX));
     let has_recent_earlier = earlier.is_some_and(|earlier| earliest <= earlier);
     Ok(SnapshotPlace { session, is_newest: later.is_none(), has_recent_earlier })
+}
+
+/// Reads the facts of the snapshot before a session; there are none before the first.
+fn facts_before(db: &Connection, session: Date) -> Result<SnapshotFacts, StoreError> {
+    let mut statement = db.prepare_cached(
+        "select session, facts
+        from universe_snapshot
+        where session < ?1
+        order by session desc, loaded_at desc, source
+        limit 1",
+    )?;
+    match statement.query_row([DayText::from(session)], snapshot_blob).optional()? {
+        Some(blob) => SnapshotFacts::decode(&blob.facts).map_err(|error| error.of(blob.session)),
+        None => Ok(SnapshotFacts::default()),
+    }
 }
 
 fn put_load(db: &Connection, load: &LoadRecord, now: Timestamp) -> Result<(), StoreError> {

@@ -7,7 +7,9 @@ use rusqlite::{Connection, OptionalExtension, Rows, params};
 use universe_core::market::MarketSession;
 use universe_core::{Observation, ObservedListing, Price, Symbol, Usd};
 
+use super::past::facts_as_of;
 use super::values::{Day, DayText, Dollars, day, symbol, text};
+use crate::as_of_facts::as_of_session;
 use crate::{Needs, StoreError};
 
 /// How many sessions of market figures a run is given: a year and a month.
@@ -17,6 +19,7 @@ pub(super) fn observation_read(db: &Connection, session: Date, needs: &Needs) ->
     let day_text = DayText::from(session);
     let snapshots = snapshot_sessions(db, session)?;
     let mut observation = Observation::empty(session);
+    let mut shown_later = Vec::new();
     let mut listings = db.prepare_cached(
         "select
             symbol, company_name, security_type, is_active, delisted_date, listing_date, first_seen_session,
@@ -49,7 +52,11 @@ pub(super) fn observation_read(db: &Connection, session: Date, needs: &Needs) ->
         let security_type = text(row, 2)?;
         let is_name_needed =
             needs.company_names || security_type.and_then(universe_core::SecurityType::from_code).is_none();
-        let sessions_absent = day(row, 7)?.map_or(0, |seen| {
+        let last_seen = day(row, 7)?;
+        if Some(session) < last_seen {
+            shown_later.push(observation.len());
+        }
+        let sessions_absent = last_seen.map_or(0, |seen| {
             let missed = snapshots.len() - snapshots.partition_point(|snapshot| *snapshot <= seen);
             u16::try_from(missed).unwrap_or(u16::MAX)
         });
@@ -83,7 +90,12 @@ pub(super) fn observation_read(db: &Connection, session: Date, needs: &Needs) ->
     if needs.returns {
         observation.returns = session_returns(db, session)?;
     }
-    Ok(observation)
+    if shown_later.is_empty() {
+        return Ok(observation);
+    }
+    let wanted: Vec<&Symbol> = shown_later.iter().map(|listing| &observation.symbol[*listing]).collect();
+    let found = facts_as_of(db, day_text, &wanted)?;
+    Ok(as_of_session(&observation, &shown_later, &found))
 }
 
 pub(super) fn session_latest(db: &Connection, limit: Date) -> Result<Option<Date>, StoreError> {

@@ -31,14 +31,70 @@ pub async fn listings_come_in_order_with_their_latest_closes(subject: &Subject) 
     assert!(seen.returns.is_empty() && seen.facts.is_empty());
 }
 
-/// Closes after the session are not looked at.
+/// Closes after the session are not looked at, and who came after it is not known yet.
 pub async fn the_past_is_seen_as_it_was(subject: &Subject) {
     load(subject.store(), &snapshot(MONDAY, [stock("NVDA", 852.0, 2_500)]), 1).await;
     load(subject.store(), &snapshot(WEDNESDAY, [stock("NVDA", 887.0, 2_500), stock("ALAB", 62.0, 150)]), 2).await;
     let seen = observe(subject, TUESDAY, NOTHING).await;
-    assert_eq!(seen.symbol, symbols(&["ALAB", "NVDA"]));
-    assert_eq!(seen.close, [None, Price::from_dollars(852.0)]);
-    assert_eq!(seen.volume, [None, Some(1_000)]);
+    assert_eq!(seen.symbol, symbols(&["NVDA"]));
+    assert_eq!(seen.close, [Price::from_dollars(852.0)]);
+    assert_eq!(seen.volume, [Some(1_000)]);
+}
+
+/// A session that is decided after later snapshots were loaded is decided with the facts of its time.
+pub async fn facts_of_later_snapshots_are_not_known_yet(subject: &Subject) {
+    let listing = |shares: i64, sector: Option<&str>| {
+        let mut row = stock("GE", 150.0, shares);
+        row.listing.sector = sector.map(str::to_owned);
+        row.listing.country = sector.map(|_| "United States".to_owned());
+        row
+    };
+    let mut without_shares = stock("ALAB", 62.0, 1);
+    (without_shares.listing.weighted_shares_outstanding, without_shares.listing.market_cap) = (None, None);
+    load(subject.store(), &snapshot(MONDAY, [listing(1_000, Some("Industrials")), without_shares.clone()]), 1).await;
+    load(subject.store(), &snapshot(TUESDAY, [listing(1_001, None)]), 2).await;
+    let later = [listing(1_100, Some("Aerospace")), stock("ALAB", 63.0, 150)];
+    load(subject.store(), &snapshot(WEDNESDAY, later), 3).await;
+    let monday = observe(subject, MONDAY, NOTHING).await;
+    assert_eq!(monday.symbol, symbols(&["ALAB", "GE"]));
+    assert_eq!(monday.shares, [None, Some(1_000_000_000)]);
+    assert_eq!(monday.recorded_cap[0], None);
+    assert_eq!(monday.sector.value(1), Some("Industrials"));
+    let tuesday = observe(subject, TUESDAY, NOTHING).await;
+    assert_eq!(tuesday.shares, [None, Some(1_001_000_000)]);
+    assert_eq!(tuesday.sessions_absent, [1, 0]);
+    // What a snapshot does not say is what was known before it.
+    assert_eq!((tuesday.sector.value(1), tuesday.country.value(1)), (Some("Industrials"), Some("United States")));
+    let wednesday = observe(subject, WEDNESDAY, NOTHING).await;
+    assert_eq!(wednesday.shares, [Some(150_000_000), Some(1_100_000_000)]);
+    assert_eq!(wednesday.sector.value(1), Some("Aerospace"));
+}
+
+/// In whatever order snapshots are loaded, each session has the facts of its own.
+pub async fn a_back_fill_has_the_facts_of_its_time(subject: &Subject) {
+    let mut blank = stock("GE", 151.0, 1_001);
+    blank.listing.sector = None;
+    load(subject.store(), &snapshot(WEDNESDAY, [stock("GE", 152.0, 1_002), stock("ALAB", 63.0, 150)]), 1).await;
+    load(subject.store(), &snapshot(MONDAY, [stock("GE", 150.0, 1_000)]), 2).await;
+    load(subject.store(), &snapshot(TUESDAY, [blank]), 3).await;
+    for (session, shares) in [(MONDAY, 1_000_000_000), (TUESDAY, 1_001_000_000)] {
+        let seen = observe(subject, session, NOTHING).await;
+        assert_eq!((seen.symbol, seen.shares), (symbols(&["GE"]), vec![Some(shares)]));
+        assert_eq!(seen.sector.value(0), Some("Technology"));
+    }
+}
+
+/// Reference data that no snapshot gave stays as it is, whatever was loaded later.
+pub async fn what_snapshots_never_showed_stays(subject: &Subject) {
+    let mut listing = ListingRecord::new(symbol("VOD"));
+    listing.weighted_shares_outstanding = Some(26_000_000_000);
+    let record = load_record("symbols", None);
+    subject.store.listing_load(&[listing], MONDAY, &record, instant(1)).await.expect("loads");
+    load(subject.store(), &snapshot(MONDAY, [stock("GE", 150.0, 1_000)]), 2).await;
+    load(subject.store(), &snapshot(WEDNESDAY, [stock("GE", 152.0, 1_002)]), 3).await;
+    let seen = observe(subject, MONDAY, NOTHING).await;
+    assert_eq!(seen.symbol, symbols(&["GE", "VOD"]));
+    assert_eq!(seen.shares, [Some(1_000_000_000), Some(26_000_000_000)]);
 }
 
 /// A listing is absent from as many full snapshots as came after the last one that showed it.

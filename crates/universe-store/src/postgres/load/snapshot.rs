@@ -1,14 +1,19 @@
 //! Full snapshots: who was seen, with closes.
 
-use deadpool_postgres::Object;
+use std::collections::BTreeMap;
+
+use deadpool_postgres::{Object, Transaction};
 use jiff::{Timestamp, ToSpan};
-use universe_core::Snapshot;
+use tokio_postgres::Row;
+use universe_core::{Snapshot, SnapshotRow, Usd};
 
 use super::super::Sql;
 use super::super::columns::Columns;
 use super::super::failure::Failure;
+use super::super::past::snapshot_blobs;
 use super::{LOADS_LOCK, copy_listings, load_insert};
 use crate::fingerprint::snapshot_fingerprint;
+use crate::snapshot_facts::{Facts, SnapshotFacts};
 use crate::{LoadRecord, Loaded};
 
 /// A first appearance counts only against a snapshot that is at most so old.
@@ -21,10 +26,10 @@ select
   exists (select from universe.snapshot where session < $1 and session >= $4)";
 
 const SNAPSHOT: &str = "\
-insert into universe.snapshot (session, source, rows, content_hash, loaded_at)
-values ($1, $2, $3, $4, $5)
+insert into universe.snapshot (session, source, rows, content_hash, loaded_at, facts)
+values ($1, $2, $3, $4, $5, $6)
 on conflict (session, source) do update
-set rows = excluded.rows, content_hash = excluded.content_hash, loaded_at = excluded.loaded_at";
+set rows = excluded.rows, content_hash = excluded.content_hash, loaded_at = excluded.loaded_at, facts = excluded.facts";
 
 /// Returns the statement that stores closes; it returns the symbols whose bars are new or changed.
 pub(in super::super) fn closes_sql(columns: &Columns) -> String {
@@ -62,6 +67,60 @@ select symbol from created"
     )
 }
 
+/// Returns the statement that reads what is known of the listings of which a snapshot does not say all of it.
+pub(in super::super) fn snapshot_known_sql(columns: &Columns) -> String {
+    let Columns { security_type, exchange, .. } = columns;
+    let known = format!(
+        "s.weighted_shares_outstanding::bigint, s.ipo_year, s.{security_type}::text, s.{exchange}::text,
+    s.sector::text, s.industry::text, s.country::text"
+    );
+    format!(
+        "select i.symbol, s.market_cap::bigint,
+    {known}
+from incoming_listing i
+join public.symbols s on s.symbol = i.symbol
+where ({known})
+  is distinct from (
+    i.weighted_shares_outstanding, i.ipo_year, i.security_type, i.exchange, i.sector, i.industry, i.country
+  )
+  or (s.weighted_shares_outstanding is null and s.market_cap is not null)"
+    )
+}
+
+/// Returns what is known of each listing with the newest snapshot: what it says, and before it where it is blank.
+async fn facts_now(tx: &Transaction<'_>, sql: &Sql, snapshot: &Snapshot) -> Result<SnapshotFacts, Failure> {
+    let rows = tx.query(&sql.snapshot_known, &[]).await?;
+    let known: BTreeMap<&str, &Row> = rows.iter().map(|row| (row.get(0), row)).collect();
+    let mut facts = SnapshotFacts::default();
+    for SnapshotRow { listing, .. } in &snapshot.rows {
+        let known = known.get(listing.symbol.as_str()).map(|row| Facts {
+            recorded_cap: row.get::<_, Option<i64>>(1).map(Usd),
+            shares: row.get(2),
+            ipo_year: row.get(3),
+            security_type: row.get(4),
+            exchange: row.get(5),
+            sector: row.get(6),
+            industry: row.get(7),
+            country: row.get(8),
+        });
+        facts.push(listing.symbol.clone(), known.unwrap_or_else(|| Facts::said(listing)));
+    }
+    Ok(facts)
+}
+
+/// Returns what was known of each listing with a snapshot that is loaded late, by the one before it.
+async fn facts_then(tx: &Transaction<'_>, snapshot: &Snapshot) -> Result<SnapshotFacts, Failure> {
+    let before = match snapshot_blobs(tx, snapshot.session.saturating_sub(1.day()), 1).await?.pop() {
+        Some(blob) => SnapshotFacts::decode(&blob.facts).map_err(|error| error.of(blob.session))?,
+        None => SnapshotFacts::default(),
+    };
+    let mut facts = SnapshotFacts::default();
+    for SnapshotRow { listing, .. } in &snapshot.rows {
+        facts.push(listing.symbol.clone(), Facts::said(listing).or(before.of(&listing.symbol)));
+    }
+    Ok(facts)
+}
+
 /// Stores a snapshot; the same one again changes nothing.
 pub(in super::super) async fn snapshot_load(
     client: &mut Object,
@@ -88,7 +147,9 @@ pub(in super::super) async fn snapshot_load(
     written.sort_unstable();
     written.dedup();
     let written = written.len() as u64;
-    tx.execute(SNAPSHOT, &[&snapshot.session, &snapshot.source, &rows.cast_signed(), &hash, &now]).await?;
+    let facts = if has_newer { facts_then(&tx, snapshot).await? } else { facts_now(&tx, sql, snapshot).await? };
+    let count = rows.cast_signed();
+    tx.execute(SNAPSHOT, &[&snapshot.session, &snapshot.source, &count, &hash, &now, &facts.encode()]).await?;
     load_insert(&tx, load, now).await?;
     tx.commit().await?;
     Ok(Loaded { written, unchanged: rows - written })
