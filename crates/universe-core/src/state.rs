@@ -16,6 +16,8 @@ pub struct State {
     pub last_session: Option<Date>,
     /// The universes that have an entry.
     pub universes: BTreeMap<UniverseId, UniverseState>,
+    /// The number of the last change of universes that were retired: one that is made again counts on from it.
+    pub retired: BTreeMap<UniverseId, u64>,
     /// The lists that were imported for universes whose members somebody else decides.
     pub imports: BTreeMap<UniverseId, ImportedList>,
     /// Figures of the market by session, oldest first, none later than the session to be planned.

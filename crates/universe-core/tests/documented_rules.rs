@@ -389,6 +389,7 @@ fn apply(state: &mut State, plan: &Plan) {
             Action::Held => {}
             Action::Retired => {
                 state.universes.remove(&universe.id);
+                state.retired.insert(universe.id.clone(), universe.sequence);
             }
             Action::Created | Action::Updated | Action::Reordered | Action::Refreshed => {
                 let after = UniverseState {
@@ -401,6 +402,7 @@ fn apply(state: &mut State, plan: &Plan) {
                     entry_is_intact: true,
                 };
                 state.universes.insert(universe.id.clone(), after);
+                state.retired.remove(&universe.id);
             }
         }
     }

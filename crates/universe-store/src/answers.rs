@@ -323,8 +323,8 @@ fn sequence_gaps(evidence: &Evidence, found: &mut Vec<Inconsistency>) {
             None if evidence.outbox.pruned > 0 => continue,
             None => 0,
         };
-        // A universe that is made again after its retirement begins anew.
-        if *sequence != before + 1 && *sequence != 1 {
+        // Also after a retirement: followers see no number twice.
+        if *sequence != before + 1 {
             found.push(Inconsistency {
                 check: "sequence_gap",
                 universe: Some(id.clone()),

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use universe_core::plan::{Action, Change, DelistingEvidence, Plan, UniversePlan};
 use universe_core::{Symbol, UniverseId};
 
-use crate::RunRecord;
 use crate::entry::{entry_metadata, entry_value};
+use crate::{RunRecord, StoreError};
 
 /// The field of an entry's metadata that names the key of the universe that it repeats.
 pub(crate) const MIRROR_OF: &str = "mirror_of";
@@ -50,6 +50,19 @@ pub(crate) struct MembershipEnd<'p> {
 pub(crate) struct DelistedRow<'p> {
     pub(crate) symbol: &'p Symbol,
     pub(crate) delisted_date: Date,
+}
+
+/// Refuses a plan for a session before the newest one that was synchronized.
+///
+/// Whoever plans has refused it already; intervals would end before they began.
+pub(crate) fn check_order(plan: &Plan, last: Option<Date>) -> Result<(), StoreError> {
+    match last.filter(|last| plan.session < *last) {
+        None => Ok(()),
+        Some(last) => Err(StoreError::Inconsistent {
+            table: "head",
+            detail: format!("the plan is for {}, and {last} was synchronized already", plan.session),
+        }),
+    }
 }
 
 /// Returns the row of a universe that is written (everything that is neither held nor retired).

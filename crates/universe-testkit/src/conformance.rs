@@ -166,9 +166,9 @@ macro_rules! store_conformance {
             state: an_empty_database_has_an_empty_state, a_second_run_has_nothing_to_do,
                 entries_of_other_programs_are_read_in_every_shape, mirrors_are_no_universes,
                 entries_that_others_changed_are_not_intact, environments_are_apart;
-            apply: writes_entries_as_the_contract_says, keeps_rows_of_other_programs, refuses_a_stale_plan,
+            apply: writes_entries_as_the_contract_says, keeps_rows_of_other_programs, refuses_a_stale_plan, refuses_a_session_before_the_last, loading_ahead_decides_the_same,
                 a_conflict_writes_nothing, one_of_two_runs_is_stale, moves_members_between_bands,
-                retires_and_makes_anew, takes_over_entries_of_other_programs, keeps_values_that_are_retired,
+                retires_and_makes_anew, counts_on_after_entries_of_other_programs, takes_over_entries_of_other_programs, keeps_values_that_are_retired,
                 mirrors_follow_and_go, holds_are_remembered, rewrites_caps_that_moved, records_delistings,
                 numbers_have_no_gaps, keeps_the_figures_of_the_market, survives_being_opened_again;
             runs: runs_are_listed_newest_first, a_failed_run_is_recorded_and_changes_no_version,

@@ -94,7 +94,7 @@ impl Planner<'_> {
             let moves = (added.len() + removed.len()) as f64 / 2.0;
             statistics.turnover = if before.is_empty() { 0.0 } else { moves / before.len() as f64 };
         }
-        let sequence = present.map_or(0, |universe| universe.sequence) + u64::from(action.changes_members());
+        let sequence = self.sequence_before(&target.naming.id) + u64::from(action.changes_members());
         let reconstituted = present.and_then(|universe| universe.reconstituted_session);
         let reconstituted_session = reconstituted.filter(|_| !is_reconstituted).unwrap_or(self.observation.session);
         Some(UniversePlan {
@@ -159,6 +159,12 @@ impl Planner<'_> {
         }
     }
 
+    /// The number of the last change of a universe, also where it was retired since: followers count on.
+    fn sequence_before(&self, id: &UniverseId) -> u64 {
+        let present = self.state.universes.get(id).map_or(0, |universe| universe.sequence);
+        present.max(self.state.retired.get(id).copied().unwrap_or(0))
+    }
+
     fn retirement(&self, id: &UniverseId) -> UniversePlan {
         let universe = &self.state.universes[id];
         let removed = universe.members.iter().map(|symbol| Change {
@@ -181,7 +187,7 @@ impl Planner<'_> {
             added: Vec::new(),
             removed: removed.collect(),
             held: None,
-            sequence: universe.sequence + 1,
+            sequence: self.sequence_before(id) + 1,
             reconstituted_session: self.observation.session,
             rebalance: None,
         }

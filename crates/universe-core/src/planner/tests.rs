@@ -95,6 +95,7 @@ fn applied(state: &State, plan: &Plan) -> State {
             Action::Held => {}
             Action::Retired => {
                 next.universes.remove(&universe.id);
+                next.retired.insert(universe.id.clone(), universe.sequence);
             }
             Action::Created | Action::Updated | Action::Reordered | Action::Refreshed => {
                 let after = UniverseState {
@@ -107,6 +108,7 @@ fn applied(state: &State, plan: &Plan) -> State {
                     entry_is_intact: true,
                 };
                 next.universes.insert(universe.id.clone(), after);
+                next.retired.remove(&universe.id);
             }
         }
     }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use deadpool_postgres::{Object, Transaction};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde_json::Value;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type};
@@ -20,7 +21,8 @@ use super::failure::Failure;
 use super::jobs;
 use super::state::universe_id;
 use crate::write_set::{
-    AuditRow, EntryRow, audit_rows, delisted_rows, entry_row, keep_replaced, membership_end, opens, retired, written,
+    AuditRow, EntryRow, audit_rows, check_order, delisted_rows, entry_row, keep_replaced, membership_end, opens,
+    retired, written,
 };
 use crate::{RunRecord, StoreError};
 
@@ -31,7 +33,7 @@ pub(super) use records::append_events;
 const HEAD_CREATE: &str = "insert into universe.head (environment) values ($1) on conflict (environment) do nothing";
 
 const HEAD_LOCK: &str = "\
-select version, run_number, audit_number, event_number
+select version, session, run_number, audit_number, event_number
 from universe.head
 where environment = $1
 for update";
@@ -55,10 +57,9 @@ left join public.cache_entries e
   on e.environment = $1 and e.type = w.type and e.key = w.key and coalesce(u.is_retired, true)
   and e.universe_metadata::jsonb ->> 'mirror_of' is null";
 
-/// A run for an earlier session than the one that opened a membership leaves nothing of its interval.
 const CLOSE: &str = "\
 update universe.membership m
-set valid_to = greatest(m.valid_from, $1), closed_run = $2, closed_reason = v.reason, closed_cap = v.cap, closed_rank = v.rank
+set valid_to = $1, closed_run = $2, closed_reason = v.reason, closed_cap = v.cap, closed_rank = v.rank
 from unnest($3::integer[], $4::text[], $5::text[], $6::bigint[], $7::integer[])
   v (universe_id, symbol, reason, cap, rank)
 where m.universe_id = v.universe_id and m.symbol = v.symbol and m.valid_to is null";
@@ -99,6 +100,7 @@ where s.symbol = v.symbol"
 /// The numbers of an environment, under the lock of its head.
 pub(super) struct Head {
     version: i64,
+    session: Option<Date>,
     pub(super) run_number: i64,
     audit_number: i64,
     pub(super) event_number: i64,
@@ -149,6 +151,7 @@ pub(super) async fn run_apply(
     if plan.base_version != current {
         return Err(StoreError::Stale { expected: plan.base_version, current }.into());
     }
+    check_order(plan, head.session)?;
     let number = head.run_number + 1;
     let (found, ()) =
         tokio::try_join!(biased; universes_found(&tx, plan, &run.environment), refuse_beside_claimed(&tx, run, now))?;
@@ -187,7 +190,13 @@ pub(super) async fn head_lock(tx: &Transaction<'_>, environment: &str) -> Result
             tx.query_one(&lock, &[&environment]).await?
         }
     };
-    Ok(Head { version: row.get(0), run_number: row.get(1), audit_number: row.get(2), event_number: row.get(3) })
+    Ok(Head {
+        version: row.get(0),
+        session: row.get(1),
+        run_number: row.get(2),
+        audit_number: row.get(3),
+        event_number: row.get(4),
+    })
 }
 
 /// Takes numbers of runs and events in a transaction that leaves memberships as they are.

@@ -46,6 +46,8 @@ from (
 where coalesce(not e.universe_metadata::jsonb ? 'mirror_of', true)
 order by e.type::text collate \"C\", e.key::text collate \"C\", e.id";
 
+const RETIRED: &str = "select type, key, sequence from universe.universe where environment = $1 and is_retired";
+
 const IMPORTS: &str = "\
 select type, key, name, symbols, source
 from universe.import_list
@@ -61,19 +63,21 @@ limit $2";
 
 /// Reads the state of an environment.
 pub(super) async fn state_read(client: &Object, environment: &str, session: Date) -> Result<State, Failure> {
-    let (head, universes, unmanaged, imports) = tokio::try_join!(
+    let (head, universes, retired, unmanaged, imports) = tokio::try_join!(
         client.prepare_cached(HEAD),
         client.prepare_cached(UNIVERSES),
+        client.prepare_cached(RETIRED),
         client.prepare_cached(UNMANAGED),
         client.prepare_cached(IMPORTS),
     )?;
     // In this order on one connection: were a run applied in between, the version read is the older one, and
     // the plan made from it is refused as stale.
     let environment: &(dyn tokio_postgres::types::ToSql + Sync) = &environment;
-    let (head, universes, unmanaged, imports, market) = tokio::try_join!(
+    let (head, universes, retired, unmanaged, imports, market) = tokio::try_join!(
         biased;
         async { Ok(client.query_opt(&head, &[environment]).await?) },
         async { Ok(client.query(&universes, &[environment]).await?) },
+        async { Ok(client.query(&retired, &[environment]).await?) },
         async { Ok(client.query(&unmanaged, &[environment]).await?) },
         async { Ok(client.query(&imports, &[environment]).await?) },
         market_session_list(client, session),
@@ -87,6 +91,9 @@ pub(super) async fn state_read(client: &Object, environment: &str, session: Date
     for row in &universes {
         let universe = universe_row(row)?;
         state.universes.insert(universe.id.clone(), state_of_row(&universe, row.get(13)));
+    }
+    for row in &retired {
+        state.retired.insert(universe_id(row.get(0), row.get(1))?, row.get::<_, i64>(2).cast_unsigned());
     }
     for row in &unmanaged {
         let entry = unmanaged_entry(row)?;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::Value;
 use universe_core::UniverseId;
@@ -12,13 +13,14 @@ use universe_core::plan::{Plan, UniversePlan};
 use super::jobs;
 use super::load::market_session_put;
 use super::membership::unmanaged_entry;
-use super::values::{Count, DayText, integer, universe_id};
+use super::values::{Count, DayText, day, integer, universe_id};
 use crate::write_set::{self, AuditRow, EntryRow, MembershipEnd};
 use crate::{RunRecord, StoreError};
 
 /// The numbers of an environment; they are given out within the transaction, and so without gaps.
 pub(super) struct Head {
     version: u64,
+    session: Option<Date>,
     pub(super) run_number: i64,
     audit_number: i64,
     pub(super) event_number: i64,
@@ -40,6 +42,7 @@ pub(super) fn run_apply(db: &Connection, plan: &Plan, record: &RunRecord, events
     if head.version != plan.base_version {
         return Err(StoreError::Stale { expected: plan.base_version, current: head.version });
     }
+    write_set::check_order(plan, head.session)?;
     let now = record.recorded_at();
     if record.lease_token.is_none() {
         jobs::refuse_beside_claimed(db, &record.environment, now)?;
@@ -93,14 +96,15 @@ pub(super) fn head(db: &Connection, environment: &str) -> Result<Head, StoreErro
     db.prepare_cached("insert into universe_head (environment) values (?1) on conflict do nothing")?
         .execute([environment])?;
     let mut statement = db.prepare_cached(
-        "select version, run_number, audit_number, event_number from universe_head where environment = ?1",
+        "select version, session, run_number, audit_number, event_number from universe_head where environment = ?1",
     )?;
     Ok(statement.query_row([environment], |row| {
         Ok(Head {
             version: row.get::<_, Count>(0)?.0,
-            run_number: row.get(1)?,
-            audit_number: row.get(2)?,
-            event_number: row.get(3)?,
+            session: day(row, 1)?,
+            run_number: row.get(2)?,
+            audit_number: row.get(3)?,
+            event_number: row.get(4)?,
         })
     })?)
 }
@@ -225,15 +229,37 @@ impl Run<'_> {
     /// Ends a universe: its memberships close, its row stays for the past.
     fn retire(&self, universe: &UniversePlan) -> Result<(), StoreError> {
         self.delete_entry(universe, universe.id.key())?;
-        let Some(number) = self.universe_number(universe)? else { return Ok(()) };
-        self.close(number, universe)?;
+        if let Some(number) = self.universe_number(universe)? {
+            self.close(number, universe)?;
+        }
+        // Also for the entry of another program, which had no row: its number of changes has to be remembered.
         let mut statement = self.db.prepare_cached(
-            "update universe_universe
-            set is_retired = 1, members = '', member_count = 0, sequence = ?2, reconstituted_session = ?3,
-                entry_updated_at = ?4
-            where universe_id = ?1",
+            "insert into universe_universe (
+                environment, type, key, name, category, rule, rule_version, is_ranked, sequence, members, member_count,
+                reconstituted_session, entry_updated_at, is_retired
+            )
+            values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, '', 0, ?10, ?11, 1)
+            on conflict (environment, type, key) do update set
+                sequence = excluded.sequence,
+                members = '',
+                member_count = 0,
+                reconstituted_session = excluded.reconstituted_session,
+                entry_updated_at = excluded.entry_updated_at,
+                is_retired = 1",
         )?;
-        statement.execute(params![number, integer(universe.sequence), self.session, self.now_text])?;
+        statement.execute(params![
+            self.record.environment,
+            universe.id.universe_type.as_str(),
+            universe.id.key(),
+            universe.name,
+            universe.category.as_str(),
+            universe.rule,
+            universe.rule_version,
+            universe.is_ranked,
+            integer(universe.sequence),
+            self.session,
+            self.now_text,
+        ])?;
         Ok(())
     }
 
@@ -270,10 +296,9 @@ impl Run<'_> {
     }
 
     fn close(&self, number: i64, universe: &UniversePlan) -> Result<(), StoreError> {
-        // A run for an earlier session than the one that opened it leaves nothing of the interval.
         let mut statement = self.db.prepare_cached(
             "update universe_membership
-            set valid_to = max(valid_from, ?3), closed_run = ?4, closed_reason = ?5, closed_cap = ?6, closed_rank = ?7
+            set valid_to = ?3, closed_run = ?4, closed_reason = ?5, closed_cap = ?6, closed_rank = ?7
             where universe_id = ?1 and symbol = ?2 and valid_to is null",
         )?;
         for change in &universe.removed {

@@ -51,6 +51,7 @@ pub(super) fn state_read(db: &Connection, environment: &str, session: Date) -> R
         let entry_updated_at = instant(row, UNIVERSE_COLUMNS_COUNT)?;
         state.universes.insert(universe.id.clone(), answers::state_of_row(&universe, entry_updated_at));
     }
+    state.retired = retired(db, environment)?;
     for entry in unmanaged_entries(db, environment)? {
         state.universes.insert(entry.id.clone(), answers::state_of_entry(&entry));
     }
@@ -180,6 +181,15 @@ fn describe(db: &Connection, member: MemberSince, rank: Option<u32>) -> Result<M
     });
     let (company_name, market_cap, sector) = known.optional()?.unwrap_or((None, None, None));
     Ok(MemberRecord { symbol: member.symbol, company_name, rank, market_cap, sector, since: member.since })
+}
+
+/// Returns the number of the last change of each universe that was retired.
+fn retired(db: &Connection, environment: &str) -> Result<BTreeMap<UniverseId, u64>, StoreError> {
+    let mut statement = db.prepare_cached(
+        "select type, key, sequence from universe_universe where environment = ?1 and is_retired <> 0",
+    )?;
+    let rows = statement.query_map([environment], |row| Ok((universe_id(row, 0, 1)?, row.get::<_, Count>(2)?.0)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 fn imports(db: &Connection, environment: &str) -> Result<BTreeMap<UniverseId, ImportedList>, StoreError> {

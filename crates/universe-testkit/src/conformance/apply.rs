@@ -62,6 +62,44 @@ pub async fn refuses_a_stale_plan(subject: &Subject) {
     assert_eq!(subject.dump().await, before);
 }
 
+/// A plan for a session before the newest one is refused: it would end memberships before they began.
+pub async fn refuses_a_session_before_the_last(subject: &Subject) {
+    load(subject.store(), &snapshot(MONDAY, six_listings()), 1).await;
+    let mut early = plan(subject.store(), MONDAY, &rules(RULES)).await;
+    sync(subject.store(), &snapshot(TUESDAY, six_listings()), 1).await;
+    early.base_version = 1;
+    let before = subject.dump().await;
+    let error = apply(subject.store(), &early, 2).await.expect_err("is too late");
+    assert!(matches!(error, StoreError::Inconsistent { table: "head", .. }), "{error:?}");
+    assert_eq!(subject.dump().await, before);
+    let state = subject.store.state_read(ENVIRONMENT, MONDAY).await.expect("reads");
+    assert_eq!(state.last_session, Some(TUESDAY));
+}
+
+/// Who is only going to be listed is nobody yet: in no universe, and not delisted either.
+pub async fn loading_ahead_decides_the_same(subject: &Subject) {
+    let mut later = six_listings();
+    later[3] = stock("NVDA", 1_300.0, 2_500);
+    later[1] = stock("GME", 15.0, 3_000);
+    later.push(stock("ALAB", 4_000.0, 1_000));
+    load(subject.store(), &snapshot(MONDAY, six_listings()), 1).await;
+    load(subject.store(), &snapshot(TUESDAY, later), 2).await;
+    let first = sync_by(subject.store(), MONDAY, RULES, 1).await;
+    assert!(first.delistings.is_empty() && first.symbols.iter().all(|listing| listing.as_str() != "ALAB"));
+    assert_eq!(value(subject, "top_2").await, json!(["MSFT", "AAPL"]));
+    assert_eq!(value(subject, "mid_cap").await, json!(["GME"]));
+    let active = "select count(*) from symbols where not cast(is_active as boolean) or delisted_date is not null";
+    assert_eq!(subject.value(active).await, "0");
+    assert!(plan(subject.store(), MONDAY, &rules(RULES)).await.is_empty());
+    sync_by(subject.store(), TUESDAY, RULES, 2).await;
+    assert_eq!(value(subject, "top_2").await, json!(["ALAB", "NVDA"]));
+    assert_eq!(value(subject, "large_cap").await, json!(["GME"]));
+    assert_eq!(subject.value(active).await, "0");
+    let found = subject.store.membership_list(ENVIRONMENT, None, Some(&symbol("ALAB"))).await.expect("reads");
+    assert!(found.iter().all(|membership| membership.valid_from == TUESDAY), "{found:?}");
+    assert_eq!(subject.store.inconsistency_list(ENVIRONMENT).await.expect("reads"), []);
+}
+
 /// A write that fails near the end undoes everything before it.
 pub async fn a_conflict_writes_nothing(subject: &Subject) {
     sync(subject.store(), &snapshot(MONDAY, six_listings()), 1).await;
@@ -126,16 +164,39 @@ pub async fn retires_and_makes_anew(subject: &Subject) {
     sync_by(subject.store(), MONDAY, &RULES[1..], 2).await;
     let top = universe("stock_universe:top_2");
     assert_eq!(subject.value("select count(*) from cache_entries where key = 'top_2'").await, "0");
-    assert!(!subject.store.state_read(ENVIRONMENT, MONDAY).await.expect("reads").universes.contains_key(&top));
+    let state = subject.store.state_read(ENVIRONMENT, MONDAY).await.expect("reads");
+    assert!(!state.universes.contains_key(&top));
+    assert_eq!(state.retired.iter().collect::<Vec<_>>(), [(&top, &2)]);
     let listed = subject.store.universe_list(ENVIRONMENT).await.expect("reads");
     assert!(listed.iter().all(|universe| universe.id != top));
     load(subject.store(), &snapshot(TUESDAY, six_listings()), 3).await;
     let plan = sync_by(subject.store(), TUESDAY, RULES, 3).await;
-    assert!(plan.universes.iter().any(|universe| universe.id == top && universe.action == Action::Created));
+    let made = plan.universes.iter().find(|universe| universe.id == top).expect("is made");
+    // Followers count on from the change that retired it.
+    assert_eq!((made.action, made.sequence), (Action::Created, 3));
+    assert!(subject.store.state_read(ENVIRONMENT, TUESDAY).await.expect("reads").retired.is_empty());
     assert_eq!(value(subject, "top_2").await, json!(["MSFT", "AAPL"]));
     let found = subject.store.membership_list(ENVIRONMENT, Some(&top), Some(&symbol("MSFT"))).await.expect("reads");
     let spans: Vec<_> = found.iter().map(|m| (m.valid_from, m.valid_to, m.closed_reason.as_deref())).collect();
     assert_eq!(spans, [(MONDAY, Some(MONDAY), Some("universe_retired")), (TUESDAY, None, None)]);
+    assert_eq!(subject.store.inconsistency_list(ENVIRONMENT).await.expect("reads"), []);
+}
+
+/// The retirement of another program's entry was told as a change: a universe in its place counts on from it.
+pub async fn counts_on_after_entries_of_other_programs(subject: &Subject) {
+    put_entry(subject, "stock_universe", "top_2", r#"["AAPL"]"#).await;
+    load(subject.store(), &snapshot(MONDAY, six_listings()), 1).await;
+    sync_by(subject.store(), MONDAY, &RULES[1..], 1).await;
+    let top = universe("stock_universe:top_2");
+    for (run, files, sequence) in [(2, RULES, 2), (3, &RULES[1..], 3)] {
+        let plan = sync_by(subject.store(), MONDAY, files, run).await;
+        let changed = plan.universes.iter().find(|universe| universe.id == top).expect("is changed");
+        assert_eq!(changed.sequence, sequence);
+    }
+    put_entry(subject, "stock_universe", "top_2", r#"["AAPL"]"#).await;
+    sync_by(subject.store(), MONDAY, &RULES[1..], 4).await;
+    let state = subject.store.state_read(ENVIRONMENT, MONDAY).await.expect("reads");
+    assert_eq!(state.retired.get(&top), Some(&4));
     assert_eq!(subject.store.inconsistency_list(ENVIRONMENT).await.expect("reads"), []);
 }
 

@@ -396,6 +396,18 @@ fn undefined_universes_are_retired_or_preserved() {
 }
 
 #[test]
+fn a_universe_that_is_made_again_counts_on() {
+    let seen = market(date(2024, 1, 2), &[line("AAA", 300e9), line("BBB", 20e9)]);
+    let made = plan(&seen, &rules(&[TOP_2]), &State::default(), FULL);
+    let state = applied(&State::default(), &made);
+    let retired = plan(&seen, &rules(&[]), &state, FULL);
+    let state = applied(&state, &retired);
+    let again = plan(&seen, &rules(&[TOP_2]), &state, FULL);
+    let sequences = [made, retired, again].map(|plan| (plan.universes[0].action, plan.universes[0].sequence));
+    assert_eq!(sequences, [(Action::Created, 1), (Action::Retired, 2), (Action::Created, 3)]);
+}
+
+#[test]
 fn a_group_without_listings_is_emptied_and_that_is_held() {
     let sectors = (
         "sectors.toml",

@@ -2,6 +2,7 @@
 
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
+use tokio_postgres::types::ToSql;
 use universe_core::UniverseId;
 use universe_core::plan::{Plan, UniversePlan};
 
@@ -33,12 +34,18 @@ set name = excluded.name, category = excluded.category, rule = excluded.rule,
   is_retired = false
 returning type, key, universe_id";
 
+/// The entry of another program, which had no row, gets one: its number of changes has to be remembered.
 const UNIVERSES_RETIRE: &str = "\
-update universe.universe u
-set is_retired = true, members = '', member_count = 0, sequence = v.sequence,
-  reconstituted_session = $2, entry_updated_at = $3
-from unnest($4::text[], $5::text[], $6::bigint[]) v (type, key, sequence)
-where u.environment = $1 and u.type = v.type and u.key = v.key and not u.is_retired";
+insert into universe.universe (
+  environment, type, key, name, category, rule, rule_version, is_ranked,
+  sequence, members, member_count, reconstituted_session, entry_updated_at, is_retired
+)
+select $1, v.type, v.key, v.name, v.category, v.rule, v.rule_version, false, v.sequence, '', 0, $2, $3, true
+from unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::bigint[])
+  v (type, key, name, category, rule, rule_version, sequence)
+on conflict (environment, type, key) do update
+set is_retired = true, members = '', member_count = 0, sequence = excluded.sequence,
+  reconstituted_session = excluded.reconstituted_session, entry_updated_at = excluded.entry_updated_at";
 
 const ENTRIES_DELETE: &str = "\
 delete from public.cache_entries e
@@ -101,10 +108,16 @@ pub(super) async fn delete(
     let types: Vec<&str> = retired(plan).map(|universe| universe.id.universe_type.as_str()).collect();
     if !types.is_empty() {
         let keys: Vec<&str> = retired(plan).map(|universe| universe.id.key()).collect();
+        let texts = |text: fn(&UniversePlan) -> &str| -> Vec<&str> { retired(plan).map(text).collect() };
+        let names = texts(|universe| &universe.name);
+        let categories = texts(|universe| universe.category.as_str());
+        let (rules, versions) = (texts(|universe| &universe.rule), texts(|universe| &universe.rule_version));
         let sequences: Vec<i64> = retired(plan).map(|universe| universe.sequence.cast_signed()).collect();
         let (retire, delete) =
             tokio::try_join!(tx.prepare_cached(UNIVERSES_RETIRE), tx.prepare_cached(ENTRIES_DELETE))?;
-        tx.execute(&retire, &[&environment, &plan.session, &now, &types, &keys, &sequences]).await?;
+        let given: [&(dyn ToSql + Sync); 10] =
+            [&environment, &plan.session, &now, &types, &keys, &names, &categories, &rules, &versions, &sequences];
+        tx.execute(&retire, &given).await?;
         tx.execute(&delete, &[&environment, &types, &keys]).await?;
     }
     let address = |universe: &UniversePlan, key: &str| format!("{}:{key}", universe.id.universe_type);
