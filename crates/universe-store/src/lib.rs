@@ -4,6 +4,7 @@
 
 mod answers;
 mod as_of_facts;
+mod described;
 mod entry;
 mod error;
 mod fingerprint;

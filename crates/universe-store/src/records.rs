@@ -154,7 +154,7 @@ pub struct MemberRecord {
     pub company_name: Option<String>,
     /// Its rank, where the universe is ranked and the answer is for now.
     pub rank: Option<u32>,
-    /// Its recorded market cap.
+    /// Its market cap by the latest close up to the session, or as it is recorded where that cannot be calculated.
     pub market_cap: Option<Usd>,
     /// Its sector.
     pub sector: Option<String>,

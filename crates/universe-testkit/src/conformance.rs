@@ -185,7 +185,7 @@ macro_rules! store_conformance {
             outbox: events_are_published_in_order, old_published_events_are_deleted, deleted_events_hide_no_gaps;
             keys: keys_are_listed_oldest_first, a_key_is_not_replaced, a_key_is_revoked_once,
                 the_last_use_of_a_key_is_remembered;
-            members: universes_are_listed_in_order, members_now_are_in_order_of_rank,
+            members: universes_are_listed_in_order, members_now_are_in_order_of_rank, caps_are_fresh_and_of_their_time,
                 members_as_of_a_session, members_as_they_were_known, corrections_within_a_session,
                 since_walks_back_over_meeting_intervals, a_retired_universe_answers_for_the_past,
                 an_unknown_universe_is_none, intervals_are_listed_by_universe_and_by_symbol;

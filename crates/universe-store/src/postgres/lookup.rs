@@ -10,8 +10,12 @@ use universe_core::{Symbol, UniverseId, Usd};
 use super::Sql;
 use super::columns::Columns;
 use super::failure::Failure;
+use super::numeric::NumericPrice;
+use super::past::facts_as_of;
 use super::state::{UNIVERSE_COLUMNS, UNMANAGED, universe_id, universe_row, unmanaged_entry};
 use crate::answers::{self, Interval, MemberSince, UniverseRow, UnmanagedEntry};
+use crate::as_of_facts::FactsFound;
+use crate::described::{Description, described, shown_later, symbols_of};
 use crate::{MemberRecord, MembersAsOf, MembershipRecord, UniverseRecord};
 
 const INTERVALS: &str = "\
@@ -30,13 +34,24 @@ from universe.universe u
 join universe.membership m on m.universe_id = u.universe_id
 where u.environment = $1";
 
-/// Returns the statement that says what reference data knows about members.
+/// The newest session that was synchronized.
+const LAST_SESSION: &str = "select session from universe.head where environment = $1";
+
+/// Returns the statement that says what reference data and prices up to a session know about members.
 pub(super) fn describe_sql(columns: &Columns) -> String {
     format!(
-        "select s.symbol::text, s.{}::text, s.market_cap::bigint, s.sector::text
-from public.symbols s
-where s.symbol = any($1::text[])
-order by s.symbol",
+        "select m.number::integer - 1, s.{}::text, s.market_cap::bigint, s.sector::text,
+  s.weighted_shares_outstanding::bigint, s.last_seen_session, coalesce(o.close, e.close)::numeric
+from unnest($1::text[]) with ordinality m (symbol, number)
+join public.symbols s on s.symbol = m.symbol
+left join public.ohlcv_daily o on o.symbol = m.symbol and o.date = $2 and o.close > 0
+left join lateral (
+  select p.close
+  from public.ohlcv_daily p
+  where o.close is null and p.symbol = m.symbol and p.date < $2 and p.close > 0
+  order by p.date desc
+  limit 1
+) e on true",
         columns.company_name
     )
 }
@@ -112,7 +127,11 @@ pub(super) async fn member_list(
     };
     let is_ranked = is_now && universe.is_ranked;
     let known_since = intervals.iter().map(|interval| interval.valid_from).min();
-    let members = describe(client, sql, members, is_ranked).await?;
+    let limit = match as_of {
+        Some(as_of) => as_of,
+        None => last_session(client, environment).await?.unwrap_or(Date::MAX),
+    };
+    let members = describe(client, sql, members, limit, is_ranked).await?;
     Ok(Some(MembersAsOf { universe, as_of, known_since, members }))
 }
 
@@ -195,27 +214,38 @@ async fn intervals(client: &Object, environment: &str, id: &UniverseId) -> Resul
     Ok(rows.iter().map(interval).collect())
 }
 
-/// Adds to members what the reference data says about them.
+/// Adds to members what reference data and prices say about them up to a session.
 async fn describe(
     client: &Object,
     sql: &Sql,
     members: Vec<MemberSince>,
+    limit: Date,
     is_ranked: bool,
 ) -> Result<Vec<MemberRecord>, Failure> {
     let symbols: Vec<&str> = members.iter().map(|member| member.symbol.as_str()).collect();
     let statement = client.prepare_cached(&sql.describe).await?;
-    let rows = client.query(&statement, &[&symbols]).await?;
-    let known: BTreeMap<&str, &tokio_postgres::Row> = rows.iter().map(|row| (row.get(0), row)).collect();
-    let described = (1..).zip(&members).map(|(rank, member)| {
-        let row = known.get(member.symbol.as_str());
-        MemberRecord {
-            symbol: member.symbol.clone(),
-            company_name: row.and_then(|row| row.get(1)),
-            rank: is_ranked.then_some(rank),
-            market_cap: row.and_then(|row| row.get::<_, Option<i64>>(2)).map(Usd),
-            sector: row.and_then(|row| row.get(3)),
-            since: member.since,
-        }
-    });
-    Ok(described.collect())
+    let mut descriptions = vec![Description::default(); members.len()];
+    for row in &client.query(&statement, &[&symbols, &limit]).await? {
+        let member = usize::try_from(row.get::<_, i32>(0)).expect("ordinalities count from one");
+        descriptions[member] = Description {
+            company_name: row.get(1),
+            recorded_cap: row.get::<_, Option<i64>>(2).map(Usd),
+            sector: row.get(3),
+            shares: row.get(4),
+            last_seen: row.get(5),
+            close: row.get::<_, Option<NumericPrice>>(6).and_then(|close| close.0),
+        };
+    }
+    let later = shown_later(&descriptions, limit);
+    let found = match later.is_empty() {
+        true => FactsFound::default(),
+        false => facts_as_of(client, limit, &symbols_of(&members, &later)).await?,
+    };
+    Ok(described(members, descriptions, &later, &found, is_ranked))
+}
+
+/// Returns the newest session that was synchronized.
+async fn last_session(client: &Object, environment: &str) -> Result<Option<Date>, Failure> {
+    let statement = client.prepare_cached(LAST_SESSION).await?;
+    Ok(client.query_opt(&statement, &[&environment]).await?.and_then(|row| row.get(0)))
 }

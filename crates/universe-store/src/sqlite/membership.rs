@@ -9,8 +9,11 @@ use universe_core::state::{ImportedList, State};
 use universe_core::{Symbol, UniverseId, Usd};
 
 use super::observe::market_session_list;
-use super::values::{Count, Day, Instant, Json, day, instant, symbol, text, universe_id};
+use super::past::facts_as_of;
+use super::values::{Count, Day, DayText, Dollars, Instant, Json, day, instant, symbol, text, universe_id};
 use crate::answers::{self, Interval, MemberSince, UniverseRow, UnmanagedEntry};
+use crate::as_of_facts::FactsFound;
+use crate::described::{Description, described, shown_later, symbols_of};
 use crate::{MemberRecord, MembersAsOf, MembershipRecord, StoreError, UniverseRecord};
 
 /// The columns of [`universe_row`], from `universe_universe u`.
@@ -98,12 +101,13 @@ pub(super) fn member_list(
         _ => answers::members_as_of(&intervals, as_of, known_at),
     };
     let is_ranked = is_now && universe.is_ranked;
-    let mut described = Vec::with_capacity(members.len());
-    for (rank, member) in (1..).zip(members) {
-        described.push(describe(db, member, is_ranked.then_some(rank))?);
-    }
     let known_since = intervals.iter().map(|interval| interval.valid_from).min();
-    Ok(Some(MembersAsOf { universe, as_of, known_since, members: described }))
+    let limit = match as_of {
+        Some(as_of) => as_of,
+        None => last_session(db, environment)?.unwrap_or(Date::MAX),
+    };
+    let members = describe(db, members, limit, is_ranked)?;
+    Ok(Some(MembersAsOf { universe, as_of, known_since, members }))
 }
 
 pub(super) fn membership_list(
@@ -173,14 +177,53 @@ fn intervals(db: &Connection, environment: &str, id: &UniverseId) -> Result<Vec<
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Adds to a member what the reference data says about it.
-fn describe(db: &Connection, member: MemberSince, rank: Option<u32>) -> Result<MemberRecord, StoreError> {
-    let mut statement = db.prepare_cached("select company_name, market_cap, sector from symbols where symbol = ?1")?;
-    let known = statement.query_row([member.symbol.as_str()], |row| {
-        Ok((row.get(0)?, row.get::<_, Option<i64>>(1)?.map(Usd), row.get(2)?))
-    });
-    let (company_name, market_cap, sector) = known.optional()?.unwrap_or((None, None, None));
-    Ok(MemberRecord { symbol: member.symbol, company_name, rank, market_cap, sector, since: member.since })
+/// Returns the newest session that was synchronized.
+fn last_session(db: &Connection, environment: &str) -> Result<Option<Date>, StoreError> {
+    let mut statement = db.prepare_cached("select session from universe_head where environment = ?1")?;
+    Ok(statement.query_row([environment], |row| day(row, 0)).optional()?.flatten())
+}
+
+/// Adds to members what reference data and prices say about them up to a session.
+fn describe(
+    db: &Connection,
+    members: Vec<MemberSince>,
+    limit: Date,
+    is_ranked: bool,
+) -> Result<Vec<MemberRecord>, StoreError> {
+    // The closes of one session lie together in their index; the latest before it is only looked for without one.
+    let mut statement = db.prepare_cached(
+        "select
+            j.key, s.company_name, s.market_cap, s.sector, s.weighted_shares_outstanding, s.last_seen_session,
+            coalesce(
+                (
+                    select o.close
+                    from ohlcv_daily o indexed by ohlcv_daily_date_symbol_idx
+                    where o.date = ?2 and o.symbol = s.symbol
+                ),
+                (select e.close from ohlcv_daily e where e.symbol = s.symbol and e.date < ?2 order by e.date desc limit 1)
+            )
+        from json_each(?1) j
+        join symbols s on s.symbol = j.value",
+    )?;
+    let symbols = serde_json::Value::from_iter(members.iter().map(|member| member.symbol.as_str()));
+    let mut rows = statement.query(params![symbols.to_string(), DayText::from(limit)])?;
+    let mut descriptions = vec![Description::default(); members.len()];
+    while let Some(row) = rows.next()? {
+        descriptions[row.get::<_, u32>(0)? as usize] = Description {
+            company_name: row.get(1)?,
+            recorded_cap: row.get::<_, Option<i64>>(2)?.map(Usd),
+            sector: row.get(3)?,
+            shares: row.get(4)?,
+            last_seen: day(row, 5)?,
+            close: row.get::<_, Option<Dollars>>(6)?.map(|close| close.0),
+        };
+    }
+    let later = shown_later(&descriptions, limit);
+    let found = match later.is_empty() {
+        true => FactsFound::default(),
+        false => facts_as_of(db, DayText::from(limit), &symbols_of(&members, &later))?,
+    };
+    Ok(described(members, descriptions, &later, &found, is_ranked))
 }
 
 /// Returns the number of the last change of each universe that was retired.

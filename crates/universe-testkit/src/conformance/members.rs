@@ -52,6 +52,33 @@ pub async fn members_now_are_in_order_of_rank(subject: &Subject) {
     assert_eq!(names(&found), "AAPL MSFT NVDA");
 }
 
+/// A cap is that of the session asked about, also where it moved too little to be rewritten.
+pub async fn caps_are_fresh_and_of_their_time(subject: &Subject) {
+    sync(subject.store(), &snapshot(MONDAY, six_listings()), 1).await;
+    let mut rows = six_listings();
+    (rows[0], rows[2]) = (stock("AAPL", 177.0, 15_400), stock("MSFT", 410.0, 7_430));
+    rows.push(stock("VOD", 9.0, 26_000));
+    sync(subject.store(), &snapshot(TUESDAY, rows), 2).await;
+    let caps = async |address: &str, as_of| -> Vec<(String, Option<i64>)> {
+        let found = answer(subject, address, as_of, None).await;
+        found.members.into_iter().map(|m| (m.symbol.to_string(), m.market_cap.map(|cap| cap.0 / 1_000_000))).collect()
+    };
+    let told = |caps: &[(&str, i64)]| -> Vec<(String, Option<i64>)> {
+        caps.iter().map(|(symbol, cap)| ((*symbol).to_owned(), Some(*cap))).collect()
+    };
+    let (top, funds) = ("stock_universe:top_2", "etf_universe:index_broad_market");
+    let (then, now) =
+        (told(&[("AAPL", 2_695_000), ("MSFT", 3_083_450)]), told(&[("MSFT", 3_046_300), ("AAPL", 2_725_800)]));
+    assert_eq!(caps(top, None).await, now);
+    assert_eq!(caps(top, Some(MONDAY)).await, then);
+    assert_eq!(caps(funds, None).await, [("QQQ".to_owned(), None), ("SPY".to_owned(), None)]);
+    // What is loaded for a session that was not synchronized yet changes neither.
+    load(subject.store(), &snapshot(WEDNESDAY, [stock("AAPL", 300.0, 20_000), stock("MSFT", 400.0, 1)]), 3).await;
+    assert_eq!(caps(top, None).await, now);
+    assert_eq!(caps(top, Some(MONDAY)).await, then);
+    assert_eq!(caps(top, Some(WEDNESDAY)).await, told(&[("AAPL", 6_000_000), ("MSFT", 400)]));
+}
+
 /// The answer for a session is whoever was a member in it; nothing is known before the first.
 pub async fn members_as_of_a_session(subject: &Subject) {
     sync(subject.store(), &snapshot(MONDAY, six_listings()), 1).await;
