@@ -1,16 +1,37 @@
-//! A run from end to end: loading what feeds read, synchronizing a session, and a market to try it on.
+//! A run from end to end, the queue and the schedule of runs, the way of their events, and a market to try it on.
 
 mod ambient;
+mod daemon;
 mod error;
 mod load;
 mod lookup;
+mod lookup_snapshot;
 pub mod market_simulator;
+mod order;
+mod redis_address;
+mod relay;
+mod scheduler;
+mod signals;
+mod supervisor;
 mod sync;
+mod worker;
 
 pub use ambient::Ambient;
+pub use daemon::{Daemon, RelayState, RuleSource};
 pub use error::{LoadError, SyncError};
 pub use load::{
     LoadReport, Told, keep_figures, load_prices, load_screener, load_snapshots, load_symbols, load_universe,
 };
 pub use lookup::{Answer, LookupError, Question, look_up, resolve};
+pub use lookup_snapshot::{Body, LookupSnapshot, Lookups, ReadyAnswer, ReadyUniverse, SymbolUniverse, nearest_keys};
+pub use order::{Approval, Placed, Wish};
+pub use redis_address::{RedisAddress, RedisAddressError};
+pub use relay::{Relay, RelayError, RelaySettings, relay};
+pub use scheduler::{
+    AfterTimeout, Due, EodWait, STANDARD_CRON, STANDARD_ZONE, Schedule, ScheduleError, SchedulerSettings, Tick,
+    schedule, schedule_tick,
+};
+pub use signals::{EOD_NAMES, listen};
+pub use supervisor::{SupervisorSettings, supervise};
 pub use sync::{Progress, SyncOutcome, SyncRequest, Writing, new_york_date, sync, sync_import};
+pub use worker::{WorkerSettings, work, work_once};

@@ -81,7 +81,7 @@ async fn live_through(store: &dyn Store, days: &[PathBuf], rules: &RuleSet) -> V
         assert!(!again.was_written, "a session again writes nothing: {:?}", again.run.task_results);
         assert_eq!(counters(store).await, before, "and adds no event");
         let held = outcome.plan.held_universes().map(|(universe, _)| universe.id.to_string()).collect();
-        story.push((format!("{} {}", outcome.run.session, outcome.run.status), outcome.run.total_changes, held));
+        story.push((format!("{} {}", outcome.plan.session, outcome.run.status), outcome.run.total_changes, held));
     }
     assert_eq!(store.inconsistency_list(ENVIRONMENT).await.expect("compared"), [], "entries equal open intervals");
     story
