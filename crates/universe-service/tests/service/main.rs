@@ -1,0 +1,9 @@
+//! What a server does beside answering, on real databases and a real Redis.
+
+mod events;
+mod harness;
+mod relay;
+mod scheduler;
+mod signals;
+mod supervisor;
+mod worker;
