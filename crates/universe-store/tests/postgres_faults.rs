@@ -217,6 +217,8 @@ async fn a_user_without_permission_is_told_about_it() {
     assert!(limited.state_read(ENVIRONMENT, MONDAY).await.is_ok(), "a reader may read");
     let message = apply(&limited, &planned, 2).await.expect_err("may not write").to_string();
     assert!(message.contains("permission denied for table head") && message.contains("grant"), "{message}");
+    let hashes = limited.key_list().await.expect_err("may not see hashes").to_string();
+    assert!(hashes.contains("permission denied for table api_key"), "{hashes}");
     drop(limited);
     owner.batch_execute(&format!("drop owned by {user}; drop role {user}")).await.expect("removes the user");
 }

@@ -125,6 +125,23 @@ fn numbers_have_no_gaps() {
 }
 
 #[test]
+fn what_was_deleted_on_purpose_is_no_gap() {
+    let outbox = |found: &[i64], sequences: &[u64]| {
+        let id = UniverseId::from_stored(UniverseType::StockUniverse, "top_2");
+        let sequences = sequences.iter().map(|sequence| (id.clone(), *sequence)).collect();
+        checks(&Evidence {
+            outbox: Numbers { found: found.to_vec(), pruned: 2, last: 4 },
+            sequences,
+            ..Evidence::default()
+        })
+    };
+    assert_eq!(outbox(&[3, 4], &[5, 6]), [""; 0]);
+    assert_eq!(outbox(&[4], &[]), ["outbox_gap"]);
+    assert_eq!(outbox(&[2, 3, 4], &[]), ["outbox_gap"]);
+    assert_eq!(outbox(&[3, 4], &[5, 7]), ["sequence_gap"]);
+}
+
+#[test]
 fn sequences_rise_by_one_and_never_begin_anew() {
     let id = UniverseId::from_stored(UniverseType::StockUniverse, "top_2");
     let of = |sequences: &[u64]| {

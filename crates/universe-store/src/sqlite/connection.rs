@@ -184,6 +184,11 @@ fn name_file(path: &Path, error: StoreError) -> StoreError {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
+        if let rusqlite::Error::SqlInputError { msg, .. } = &error
+            && msg.starts_with("no such column")
+        {
+            return not_set_up(msg);
+        }
         let message = error.to_string();
         let Some(code) = error.sqlite_error_code() else { return Self::Driver(message) };
         match code {
@@ -199,10 +204,15 @@ impl From<rusqlite::Error> for StoreError {
             ErrorCode::ReadOnly => Self::Driver("the file may only be read".to_owned()),
             ErrorCode::NotADatabase => Self::Schema("this is not an SQLite database; name another file".to_owned()),
             ErrorCode::DatabaseCorrupt => Self::Driver(format!("{message}; restore a copy")),
-            _ if message.starts_with("no such table") => {
-                Self::Schema(format!("the database has not been set up ({message}); run its migrations first"))
-            }
+            _ if message.starts_with("no such table") => not_set_up(&message),
             _ => Self::Driver(message),
         }
     }
+}
+
+/// Says that tables or columns are missing, which migrations make.
+fn not_set_up(what: &str) -> StoreError {
+    StoreError::Schema(format!(
+        "the database has not been set up, or not up to date ({what}); run its migrations first"
+    ))
 }

@@ -93,6 +93,38 @@ async fn says_that_migrations_are_missing() {
     assert!(store.migration_list().await.expect("lists").iter().all(|migration| migration.applied_at.is_none()));
 }
 
+#[tokio::test]
+async fn runs_of_an_older_file_are_kept() {
+    let (_directory, path) = file();
+    let store = SqliteStore::open(&path).expect("opens");
+    let initial = crate::migrations::pending(Backend::Sqlite, &[]).expect("pends");
+    {
+        let writer = store.connections.writer();
+        writer.execute_batch(initial[0].text(Backend::Sqlite)).expect("sets up");
+        writer
+            .execute(
+                "insert into universe_migration (version, name, checksum, applied_at) values (1, 'initial', ?1, ?2)",
+                params![initial[0].checksum(Backend::Sqlite), "2024-03-04T00:00:00Z"],
+            )
+            .expect("writes");
+        writer
+            .execute_batch(
+                "insert into universe_run values (
+                    '00000000-0000-0000-0000-000000000001', 1, 'DEFAULT', 'full', '2024-03-04', 'held', 'cli',
+                    '2024-03-04T21:10:00Z', '2024-03-04T21:10:00Z', '2024-03-04T21:10:01.5Z',
+                    3, '[\"stock_universe:top_500\"]', '{}', '[]', '[]', null
+                )",
+            )
+            .expect("writes");
+    }
+    let error = store.run_list("DEFAULT", 10, 0).await.expect_err("lacks columns");
+    assert!(matches!(&error, StoreError::Schema(what) if what.contains("migrations")), "{error:?}");
+    store.migrate(Timestamp::UNIX_EPOCH).await.expect("migrates");
+    let runs = store.run_list("DEFAULT", 10, 0).await.expect("reads");
+    assert_eq!((runs.len(), runs[0].status.as_str(), runs[0].session), (1, "held", Some(SESSION)));
+    assert_eq!((runs[0].total_changes, runs[0].duration_seconds()), (3, Some(1.5)));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn processes_that_start_at_once_set_it_up_once() {
     let (_directory, path) = file();
@@ -128,6 +160,7 @@ async fn a_full_disk_undoes_the_whole_load() {
 }
 
 #[tokio::test]
+#[expect(clippy::await_holding_lock, reason = "the writer is busy: that is what lookups are not to wait for")]
 async fn lookups_do_not_wait_for_a_load() {
     let (_directory, path) = file();
     let store = SqliteStore::open(&path).expect("opens");

@@ -16,6 +16,8 @@ use crate::builders::{
 /// Longer than the time between two instants of the tests, shorter than that between three.
 const TTL_SECONDS: i64 = 90;
 
+const NONE: [Uuid; 0] = [];
+
 /// An order waits as it was given, before all runs that ended, and its events are in the outbox.
 pub async fn an_order_waits_with_its_events(subject: &Subject) {
     let ended = run_record(&sync(subject.store(), &snapshot(MONDAY, six_listings()), 1).await, 1);
@@ -117,7 +119,7 @@ pub async fn progress_renews_the_lease(subject: &Subject) {
         let told = subject.store.run_progress(run_id, claimed.token, &progress, instant(number), TTL_SECONDS).await;
         assert!(!told.expect("is the holder's"));
         assert_eq!(find(subject, run_id).await.progress, progress);
-        assert_eq!(reap(subject, number + 1).await, [Uuid::nil(); 0]);
+        assert_eq!(reap(subject, number + 1).await, NONE);
     }
     let status = subject.store.run_cancel(run_id, instant(8), events_of_end).await.expect("asks");
     assert_eq!(status.as_deref(), Some("running"));
@@ -297,10 +299,10 @@ pub async fn cancelling_and_claiming_at_once_agree(subject: &Subject) {
 /// A run whose lease expired is marked as failed, once, by one of those who look, and its place is free.
 pub async fn dead_runs_are_reaped_once(subject: &Subject) {
     subject.store.run_order(&order(1), &[]).await.expect("orders");
-    assert_eq!(reap(subject, 60).await, [Uuid::nil(); 0], "one that waits is not dead");
+    assert_eq!(reap(subject, 60).await, NONE, "one that waits is not dead");
     let claimed = claim(subject.store(), "a", 1).await.expect("a run");
-    assert_eq!(reap(subject, 2).await, [Uuid::nil(); 0]);
-    assert_eq!(subject.store.run_reap("STAGING", instant(9), events_of_end).await.expect("looks"), [Uuid::nil(); 0]);
+    assert_eq!(reap(subject, 2).await, NONE);
+    assert_eq!(subject.store.run_reap("STAGING", instant(9), events_of_end).await.expect("looks"), NONE);
     let look = |store: Arc<dyn Store>, _| async move {
         store.run_reap(ENVIRONMENT, instant(3), events_of_end).await.expect("looks")
     };
@@ -312,7 +314,7 @@ pub async fn dead_runs_are_reaped_once(subject: &Subject) {
     assert_eq!((sent.len(), &sent[0].message["status"]), (1, &json!("failed")));
 
     let before = subject.dump().await;
-    assert_eq!(reap(subject, 99).await, [Uuid::nil(); 0]);
+    assert_eq!(reap(subject, 99).await, NONE);
     assert_eq!(subject.dump().await, before);
     assert_eq!(ordered_and_claimed(subject, 4).await.token, claimed.token + 1);
     assert_sound(subject).await;
