@@ -24,7 +24,7 @@ pub use calendar::{
 };
 pub use issue::Issue;
 pub use money::{Price, Usd};
-pub use observation::{Observation, ObservedListing, TextColumn};
+pub use observation::{FactWalk, Observation, ObservedListing, TextColumn};
 pub use record::{Bar, ListingRecord, Snapshot, SnapshotRow};
 pub use screen::{EvaluationError, ExpressionError, Figures, Metric, Screen, Truth, WELL_KNOWN_FACTS};
 pub use security_type::SecurityType;

@@ -195,6 +195,40 @@ impl Observation {
     }
 }
 
+/// A column of figures in the making: values in order of symbol, walked along with the listings.
+#[derive(Debug)]
+pub struct FactWalk<'o> {
+    symbols: &'o [Symbol],
+    next: usize,
+    column: Vec<Option<f64>>,
+    any: bool,
+}
+
+impl<'o> FactWalk<'o> {
+    /// Begins before the first listing.
+    #[must_use]
+    pub fn new(observation: &'o Observation) -> Self {
+        Self { symbols: &observation.symbol, next: 0, column: vec![None; observation.len()], any: false }
+    }
+
+    /// Takes the next value; one of a symbol that is no listing is passed over.
+    pub fn push(&mut self, symbol: &str, value: f64) {
+        while self.symbols.get(self.next).is_some_and(|listing| listing.as_str() < symbol) {
+            self.next += 1;
+        }
+        if self.symbols.get(self.next).is_some_and(|listing| listing.as_str() == symbol) {
+            self.column[self.next] = Some(value);
+            self.any = true;
+        }
+    }
+
+    /// Returns the column; `None` when no listing has a value.
+    #[must_use]
+    pub fn finish(self) -> Option<Vec<Option<f64>>> {
+        self.any.then_some(self.column)
+    }
+}
+
 /// Texts that repeat, stored once each: a sector column has a dozen values for thousands of listings.
 #[derive(Clone, Debug, Default)]
 pub struct TextColumn {

@@ -271,17 +271,27 @@ impl Planner<'_> {
         // Several spellings may lead to one address; a value that gives no key has no universe.
         let namings: Vec<Option<Naming>> =
             column.values().iter().map(|v| groups.naming(rule.universe_type, groups.group_name(v))).collect();
-        let mut by_address: BTreeMap<&UniverseId, (&Naming, Vec<Scored>)> = BTreeMap::new();
+        // Addresses are compared once per value instead of once per listing.
+        let mut by_address: BTreeMap<&UniverseId, usize> = BTreeMap::new();
+        for naming in namings.iter().flatten() {
+            let next = by_address.len();
+            by_address.entry(&naming.id).or_insert(next);
+        }
+        let places: Vec<Option<usize>> =
+            namings.iter().map(|naming| naming.as_ref().map(|naming| by_address[&naming.id])).collect();
+        let mut found: Vec<Option<(&Naming, Vec<Scored>)>> = vec![None; by_address.len()];
         let scored = match groups.count {
             Some(_) => self.scored(rule, eligible)?,
             None => (0_u32..).zip(eligible.iter()).filter(|(_, eligible)| **eligible).map(|(l, _)| (0.0, l)).collect(),
         };
         for (metric, listing) in scored {
-            if let Some(naming) = column.code(listing as usize).and_then(|code| namings[code].as_ref()) {
-                by_address.entry(&naming.id).or_insert_with(|| (naming, Vec::new())).1.push((metric, listing));
+            let Some(code) = column.code(listing as usize) else { continue };
+            if let (Some(naming), Some(place)) = (namings[code].as_ref(), places[code]) {
+                found[place].get_or_insert_with(|| (naming, Vec::new())).1.push((metric, listing));
             }
         }
-        let targets = by_address.into_values().map(|(naming, scored)| {
+        let found = by_address.into_values().filter_map(|place| found[place].take());
+        let targets = found.map(|(naming, scored)| {
             let group = Basis::Group(naming.name.clone());
             let Some(count) = groups.count else {
                 let members = scored.into_iter().map(|(_, listing)| listing).collect();

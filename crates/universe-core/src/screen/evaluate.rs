@@ -62,6 +62,11 @@ fn condition(node: &Condition, figures: Figures<'_>) -> Result<Vec<Truth>, Faile
         }
         Condition::And(left, right) => zip(condition(left, figures)?, &condition(right, figures)?, Truth::min),
         Condition::Or(left, right) => zip(condition(left, figures)?, &condition(right, figures)?, Truth::max),
+        // Most comparisons are with a number, which then need not become a column.
+        Condition::Compare { left, operator, right: Number::Literal(right) } => {
+            let right = Some(*right);
+            number(left, figures)?.into_iter().map(|left| compare(left, *operator, right)).collect()
+        }
         Condition::Compare { left, operator, right } => {
             let (left, right) = (number(left, figures)?, number(right, figures)?);
             left.iter().zip(&right).map(|(l, r)| compare(*l, *operator, *r)).collect()
