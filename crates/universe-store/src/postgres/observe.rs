@@ -6,7 +6,7 @@ use deadpool_postgres::Object;
 use futures_util::TryStreamExt as _;
 use jiff::civil::Date;
 use tokio_postgres::{Row, Statement};
-use universe_core::{Observation, ObservedListing, Price, Symbol, Usd};
+use universe_core::{FactWalk, Observation, ObservedListing, Price, Symbol, Usd};
 
 use super::columns::Columns;
 use super::failure::Failure;
@@ -42,11 +42,17 @@ from universe.snapshot
 where session <= $1
 order by session";
 
+/// One row for each figure: a row for each value costs several times as much to send and to take in.
 const FACTS: &str = "\
-select distinct on (field, symbol) field, symbol, value
-from universe.listing_fact
-where field = any($2) and as_of <= $1
-order by field, symbol, as_of desc";
+select field, array_agg(symbol), array_agg(value)
+from (
+  select field, symbol, value
+  from universe.listing_fact
+  where field = any($2) and as_of <= $1
+  order by field, symbol, as_of
+) f
+group by field
+order by field";
 
 const SESSION_LATEST: &str = "select max(date)::date from public.ohlcv_daily where date <= $1";
 
@@ -109,18 +115,20 @@ pub(super) async fn observation_read(
     session: Date,
     needs: &Needs,
 ) -> Result<Observation, Failure> {
-    let (listings, closes, sessions) = tokio::try_join!(
+    let (listings, closes, sessions, facts) = tokio::try_join!(
         client.prepare_cached(listings_sql),
         client.prepare_cached(CLOSES),
         client.prepare_cached(SNAPSHOT_SESSIONS),
+        client.prepare_cached(FACTS),
     )?;
     // Sent at once; rows are taken in while the server is still busy with the next ones, and none is kept as
     // the driver holds it, which takes several times the memory.
-    let (mut listings, mut closes, sessions) = tokio::try_join!(
+    let (mut listings, mut closes, sessions, facts) = tokio::try_join!(
         biased;
         listing_rows(client, &listings, needs.company_names),
         close_rows(client, &closes, session),
         async { Ok(client.query(&sessions, &[&session]).await?) },
+        fact_columns(client, &facts, session, &needs.facts),
     )?;
     let sessions: Vec<Date> = sessions.iter().map(|row| row.get(0)).collect();
     // They nearly come in this order.
@@ -140,8 +148,13 @@ pub(super) async fn observation_read(
         observation.push(listing.observed(&sessions, close.as_ref())?);
     }
     read_earlier_closes(client, session, &mut observation).await?;
-    if !needs.facts.is_empty() {
-        read_facts(client, session, &needs.facts, &mut observation).await?;
+    for row in &facts {
+        let (symbols, values): (Vec<&str>, Vec<f64>) = (row.get(1), row.get(2));
+        let mut walk = FactWalk::new(&observation);
+        symbols.into_iter().zip(values).for_each(|(symbol, value)| walk.push(symbol, value));
+        if let Some(column) = walk.finish() {
+            observation.facts.insert(row.get(0), column);
+        }
     }
     if needs.returns {
         observation.returns = session_returns(client, session).await?;
@@ -295,20 +308,16 @@ async fn read_earlier_closes(client: &Object, session: Date, observation: &mut O
     Ok(())
 }
 
-async fn read_facts(
+async fn fact_columns(
     client: &Object,
+    statement: &Statement,
     session: Date,
     fields: &[String],
-    observation: &mut Observation,
-) -> Result<(), Failure> {
-    let statement = client.prepare_cached(FACTS).await?;
-    let rows = client.query(&statement, &[&session, &fields]).await?;
-    for row in &rows {
-        if let Some(listing) = observation.position(&Symbol::from_stored(row.get(1))) {
-            observation.push_fact(listing, row.get(0), row.get(2));
-        }
+) -> Result<Vec<Row>, Failure> {
+    match fields {
+        [] => Ok(Vec::new()),
+        _ => Ok(client.query(statement, &[&session, &fields]).await?),
     }
-    Ok(())
 }
 
 /// Returns the newest date not later than `limit` for which there are closes.

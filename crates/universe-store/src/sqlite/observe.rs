@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use jiff::civil::Date;
 use rusqlite::{Connection, OptionalExtension, Rows, params};
 use universe_core::market::MarketSession;
-use universe_core::{Observation, ObservedListing, Price, Symbol, Usd};
+use universe_core::{FactWalk, Observation, ObservedListing, Price, Symbol, Usd};
 
 use super::past::facts_as_of;
 use super::values::{Day, DayText, Dollars, day, symbol, text};
@@ -177,10 +177,14 @@ fn read_fact(db: &Connection, field: &str, limit: DayText, seen: &mut Observatio
         order by symbol, as_of",
     )?;
     let mut rows = statement.query(params![field, limit])?;
+    let mut walk = FactWalk::new(seen);
     while let Some(row) = rows.next()? {
-        if let Some(listing) = seen.position(&symbol(row, 0)?) {
-            seen.push_fact(listing, field, row.get(1)?);
+        if let Some(symbol) = text(row, 0)? {
+            walk.push(symbol, row.get(1)?);
         }
+    }
+    if let Some(column) = walk.finish() {
+        seen.facts.insert(field.to_owned(), column);
     }
     Ok(())
 }
