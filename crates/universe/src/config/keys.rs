@@ -32,7 +32,7 @@ const TEXT: Key = Key {
 };
 
 /// Every setting, by section.
-pub(crate) const KEYS: [Key; 6] = [
+pub(crate) const KEYS: [Key; 21] = [
     Key {
         name: "database.uri",
         variables: &["DATABASE_URI", "DATABASE_URL"],
@@ -58,6 +58,114 @@ pub(crate) const KEYS: [Key; 6] = [
         name: "rules.directory",
         example: "rules",
         meaning: "a directory of rule files laid over the shipped ones: the same name replaces, an empty file switches off",
+        ..TEXT
+    },
+    Key {
+        name: "server.host",
+        variables: &["TICKSTOCKPL_HOST"],
+        default: Some("127.0.0.1"),
+        meaning: "the address that `universe serve` listens on; any but this machine's own needs a key",
+        ..TEXT
+    },
+    Key {
+        name: "server.port",
+        variables: &["TICKSTOCKPL_PORT"],
+        default: Some("8080"),
+        is_number: true,
+        meaning: "its port; 0 takes a free one",
+        ..TEXT
+    },
+    Key {
+        name: "server.api_key",
+        variables: &["TICKSTOCKPL_API_KEY"],
+        example: "a long secret",
+        is_secret: true,
+        meaning: "a key that may do everything, beside those of `universe keys`; clients send it",
+        ..TEXT
+    },
+    Key {
+        name: "server.rate_per_second",
+        default: Some("1000"),
+        is_number: true,
+        meaning: "how many requests a second one key may make; 0 for any number",
+        ..TEXT
+    },
+    Key {
+        name: "redis.url",
+        variables: &["REDIS_URL"],
+        example: "redis://127.0.0.1:6379/0",
+        is_secret: true,
+        meaning: "where events are published; without it and redis.host they are kept and served over HTTP only",
+        ..TEXT
+    },
+    Key {
+        name: "redis.host",
+        variables: &["REDIS_HOST"],
+        example: "127.0.0.1",
+        meaning: "the same in parts: the host",
+        ..TEXT
+    },
+    Key {
+        name: "redis.port",
+        variables: &["REDIS_PORT"],
+        default: Some("6379"),
+        is_number: true,
+        meaning: "the port that goes with redis.host",
+        ..TEXT
+    },
+    Key {
+        name: "redis.database",
+        variables: &["REDIS_DB"],
+        default: Some("0"),
+        is_number: true,
+        meaning: "the number of the database that goes with redis.host",
+        ..TEXT
+    },
+    Key {
+        name: "scheduler.enabled",
+        default: Some("true"),
+        choices: &["true", "false"],
+        meaning: "true or false: whether `universe serve` orders runs by itself",
+        ..TEXT
+    },
+    Key {
+        name: "scheduler.cron",
+        default: Some(universe_service::STANDARD_CRON),
+        meaning: "when, as a cron expression: on sessions only, after early closes as long as after others",
+        ..TEXT
+    },
+    Key {
+        name: "scheduler.zone",
+        default: Some(universe_service::STANDARD_ZONE),
+        meaning: "the time zone of that",
+        ..TEXT
+    },
+    Key {
+        name: "scheduler.eod_wait",
+        default: Some("off"),
+        choices: &["off", "signal"],
+        meaning: "off, or signal: wait for the end-of-day signal on Redis",
+        ..TEXT
+    },
+    Key {
+        name: "scheduler.eod_wait_timeout_seconds",
+        default: Some("3600"),
+        is_number: true,
+        meaning: "for how long after the scheduled time",
+        ..TEXT
+    },
+    Key {
+        name: "scheduler.eod_timeout",
+        default: Some("proceed"),
+        choices: &["proceed", "give_up"],
+        meaning: "proceed or give_up: what happens when no signal came",
+        ..TEXT
+    },
+    Key {
+        name: "events.retention_days",
+        default: Some("30"),
+        is_number: true,
+        meaning: "for how many days events can be read again; those not published yet are kept longer",
         ..TEXT
     },
     Key {
