@@ -3,15 +3,18 @@
 //! Data goes to standard output, words to standard error, and the exit code tells scripts what happened.
 
 mod arguments;
+mod client;
 mod config_command;
 mod db;
 mod demo;
 mod failure;
+mod keys;
 mod load;
 mod logging;
 mod output;
 mod read;
 mod rules;
+mod serve;
 mod session;
 mod sync;
 
@@ -67,6 +70,11 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<u8> {
         Command::Validate => read::validate(&global, &config).await,
         Command::Rules(command) => rules::run(&global, &config, &command).await,
         Command::Db(command) => db::run(&global, &config, &command).await,
+        Command::Serve(command) => serve::run(&global, &config, &command).await,
+        Command::Keys(command) => keys::run(&global, &config, &command).await,
+        Command::Trigger(command) => client::trigger(&global, &config, &command).await,
+        Command::Status(command) => client::status(&global, &config, &command).await,
+        Command::Watch(command) => client::watch(&global, &config, &command).await,
         Command::Config(_) | Command::Completions { .. } => unreachable!("answered above"),
     }
 }

@@ -18,3 +18,10 @@ impl Ambient for Surroundings {
         Uuid::now_v7()
     }
 }
+
+/// Returns this many random bytes as hexadecimal digits, from the system's own source.
+pub(crate) fn random_hex(bytes: usize) -> anyhow::Result<String> {
+    let mut random = vec![0_u8; bytes];
+    getrandom::fill(&mut random).map_err(|error| anyhow::anyhow!("the system has no randomness to give: {error}"))?;
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
+}

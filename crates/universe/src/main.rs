@@ -3,6 +3,7 @@
 mod cli;
 mod clock;
 mod config;
+mod http;
 
 use std::process::ExitCode;
 

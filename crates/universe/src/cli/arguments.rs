@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use universe_core::plan::Mode;
 
 use crate::config::{Config, ConfigError};
+use crate::http::keys::Scope;
 
 /// How wide help is, on every terminal: what a page shows is what a person sees.
 const WIDTH: usize = 90;
@@ -105,6 +106,23 @@ Examples:
     /// Set up the database and see how it stands
     #[command(subcommand)]
     Db(Db),
+    /// Answer over HTTP, carry out runs, publish events, keep the schedule
+    #[command(after_help = "\
+Examples:
+  universe serve
+  universe serve --port 9000
+  universe serve --host 0.0.0.0          needs a key: see `universe keys create`")]
+    Serve(Serve),
+    /// Make, list and revoke the keys that let programs in
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Ask a running server for a run
+    #[command(after_help = "Examples:\n  universe trigger --wait\n  universe trigger --mode themes --dry-run")]
+    Trigger(Trigger),
+    /// Show how a run of a running server stands
+    Status(Status),
+    /// Follow a run of a running server to its end
+    Watch(Watch),
     /// Show the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -270,6 +288,98 @@ pub(crate) enum Db {
     Status,
 }
 
+#[derive(Args)]
+pub(crate) struct Serve {
+    /// Address to listen on, instead of server.host
+    #[arg(long, value_name = "HOST")]
+    pub(crate) host: Option<String>,
+    /// Port, instead of server.port; 0 takes a free one
+    #[arg(long, value_name = "PORT")]
+    pub(crate) port: Option<u16>,
+    /// Print the OpenAPI document and listen to nothing
+    #[arg(long)]
+    pub(crate) openapi: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make a key; it is shown this once
+    #[command(after_help = "\
+Examples:
+  universe keys create dashboard
+  universe keys create nightly-job --scope operate --expires 90d")]
+    Create {
+        /// What the key is for
+        name: String,
+        /// What it allows: read, operate (also runs) or admin (everything)
+        #[arg(long, default_value = "read", value_parser = scope)]
+        scope: Scope,
+        /// When it ends: a number of days (90d), a day or an instant
+        #[arg(long, value_name = "WHEN")]
+        expires: Option<String>,
+    },
+    /// List the keys, without their secrets
+    List,
+    /// Revoke a key
+    Revoke {
+        /// The id of the key
+        id: String,
+    },
+    /// Make a new key with the name, scope and expiry of another one, and revoke that
+    Rotate {
+        /// The id of the old key
+        id: String,
+    },
+}
+
+/// Which server is asked.
+#[derive(Args)]
+pub(crate) struct Server {
+    /// The server, instead of the one at server.host and server.port
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct Trigger {
+    /// The part of the work: full, market_cap, themes or ipos
+    #[arg(long, default_value = "full", value_parser = mode)]
+    pub(crate) mode: Mode,
+    /// The session, instead of the newest one with prices
+    #[arg(long, value_name = "DATE", value_parser = day)]
+    pub(crate) session: Option<Date>,
+    /// Only find out what would change
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Keep universes that no rule and no import defines
+    #[arg(long, visible_alias = "no-delete")]
+    pub(crate) preserve: bool,
+    /// Make changes that would be held for approval
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Wait for its end; the exit code then says how it ended
+    #[arg(long)]
+    pub(crate) wait: bool,
+    #[command(flatten)]
+    pub(crate) server: Server,
+}
+
+#[derive(Args)]
+pub(crate) struct Status {
+    /// The id of the run; the newest one when it is missing
+    pub(crate) job_id: Option<String>,
+    #[command(flatten)]
+    pub(crate) server: Server,
+}
+
+#[derive(Args)]
+pub(crate) struct Watch {
+    /// The id of the run; the newest one when it is missing
+    pub(crate) job_id: Option<String>,
+    #[command(flatten)]
+    pub(crate) server: Server,
+}
+
 #[derive(Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Show every setting, its value and where it was set
@@ -290,6 +400,10 @@ impl Global {
 
 fn mode(text: &str) -> Result<Mode, String> {
     Mode::from_spelling(text).ok_or_else(|| "the modes are full, market_cap, themes and ipos".to_owned())
+}
+
+fn scope(text: &str) -> Result<Scope, String> {
+    Scope::from_spelling(text).ok_or_else(|| "the scopes are read, operate and admin".to_owned())
 }
 
 fn day(text: &str) -> Result<Date, String> {

@@ -65,6 +65,9 @@ fn hint(error: &anyhow::Error) -> Option<&'static str> {
                 SyncError::NotASession(_)
                 | SyncError::OutOfOrder { .. }
                 | SyncError::Observe(_)
+                | SyncError::Cancelled
+                | SyncError::Lost(_)
+                | SyncError::Rules(_)
                 | SyncError::Apply(_) => None,
             };
         }

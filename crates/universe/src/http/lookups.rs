@@ -1,0 +1,274 @@
+//! Routes that answer which symbols belong to which universe, from memory; as of a day, from the store.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::body::Body as HttpBody;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::Deserialize;
+use serde_json::json;
+use universe_core::Symbol;
+use universe_service::{Body, LookupError, Question, ReadyAnswer, look_up, nearest_keys};
+use utoipa::IntoParams;
+
+use super::App;
+use super::input::{Asked, Named};
+use super::problem::{Problem, ProblemBody};
+use super::schemas::{MembersAnswer, SymbolAnswer, SymbolsAnswer, UniverseChanges, UniverseList};
+
+/// The longest expression.
+const ASKED_LEN_MAX: usize = 2_000;
+
+/// The longest spelling of a symbol.
+const SYMBOL_LEN_MAX: usize = 32;
+
+/// What a lookup is about beside the universe
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct When {
+    /// The session that the answer is for (`2024-01-02`); now when it is missing
+    as_of: Option<Date>,
+    /// What was known at this instant (`2024-01-03T12:00:00Z`)
+    known_at: Option<Timestamp>,
+}
+
+/// The two days that are compared
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Between {
+    /// The first day
+    from: Date,
+    /// The last day
+    to: Date,
+}
+
+/// No parameters
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Nothing {}
+
+/// List all universes
+#[utoipa::path(
+    get, path = "/api/v1/universes", tag = "lookups", operation_id = "list_universes",
+    responses(
+        (status = 200, description = "Every universe that has an entry", body = UniverseList),
+        (status = 304, description = "It is as the client has it"),
+    )
+)]
+pub(crate) async fn list_universes(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    Asked(Nothing {}): Asked<Nothing>,
+) -> Response {
+    send(app.lookups.current().list(), &headers)
+}
+
+/// Show a universe: its members with their figures
+#[utoipa::path(
+    get, path = "/api/v1/universes/{universe}", tag = "lookups", operation_id = "show_universe",
+    params(("universe" = String, Path, description = "A key, `type:key`, or an expression such as `top_500 & sector_technology`"), When),
+    responses(
+        (status = 200, description = "The members", body = MembersAnswer),
+        (status = 304, description = "It is as the client has it"),
+        (status = 404, description = "There is no such universe; `nearest` has names that may be meant",
+            body = ProblemBody<'static>, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn show_universe(
+    State(app): State<Arc<App>>,
+    Named(universe): Named<String>,
+    headers: HeaderMap,
+    Asked(when): Asked<When>,
+) -> Result<Response, Problem> {
+    Ok(send(&answer_to(&app, &universe, &when).await?.members, &headers))
+}
+
+/// List the symbols of a universe
+#[utoipa::path(
+    get, path = "/api/v1/universes/{universe}/symbols", tag = "lookups", operation_id = "list_universe_symbols",
+    params(("universe" = String, Path, description = "A key, `type:key`, or an expression such as `top_500 & sector_technology`"), When),
+    responses(
+        (status = 200, description = "The symbols, in order of rank where there is one", body = SymbolsAnswer),
+        (status = 304, description = "They are as the client has them"),
+        (status = 404, description = "There is no such universe; `nearest` has names that may be meant",
+            body = ProblemBody<'static>, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn list_universe_symbols(
+    State(app): State<Arc<App>>,
+    Named(universe): Named<String>,
+    headers: HeaderMap,
+    Asked(when): Asked<When>,
+) -> Result<Response, Problem> {
+    Ok(send(&answer_to(&app, &universe, &when).await?.symbols, &headers))
+}
+
+/// Compare the members of a universe between two days
+#[utoipa::path(
+    get, path = "/api/v1/universes/{universe}/changes", tag = "lookups", operation_id = "list_universe_changes",
+    params(("universe" = String, Path, description = "A key, `type:key`, or an expression"), Between),
+    responses(
+        (status = 200, description = "Who came and who went", body = UniverseChanges),
+        (status = 304, description = "It is as the client has it"),
+        (status = 404, description = "There is no such universe; `nearest` has names that may be meant",
+            body = ProblemBody<'static>, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn list_universe_changes(
+    State(app): State<Arc<App>>,
+    Named(universe): Named<String>,
+    headers: HeaderMap,
+    Asked(between): Asked<Between>,
+) -> Result<Response, Problem> {
+    if between.from > between.to {
+        let detail = format!("{} is after {}: give the earlier day first", between.from, between.to);
+        return Err(Problem::bad_request("query", detail));
+    }
+    let from = symbols_as_of(&app, &universe, between.from).await?;
+    let to = symbols_as_of(&app, &universe, between.to).await?;
+    let added: Vec<&Symbol> = to.difference(&from).collect();
+    let removed: Vec<&Symbol> = from.difference(&to).collect();
+    let answer = json!({
+        "universe": universe, "from": between.from, "to": between.to, "added": added, "removed": removed,
+    });
+    Ok(send(&Body::json(&answer), &headers))
+}
+
+/// List the universes of a symbol
+#[utoipa::path(
+    get, path = "/api/v1/symbols/{symbol}/universes", tag = "lookups", operation_id = "list_symbol_universes",
+    params(("symbol" = String, Path, description = "A symbol in any usual spelling: `BRK.B`, `BRK-B`, `BRK/B`, `BRKB`")),
+    responses(
+        (status = 200, description = "The universes, with the rank where there is one", body = SymbolAnswer),
+        (status = 304, description = "They are as the client has them"),
+        (status = 404, description = "No universe has this symbol", body = ProblemBody<'static>,
+            content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn list_symbol_universes(
+    State(app): State<Arc<App>>,
+    Named(symbol): Named<String>,
+    headers: HeaderMap,
+    Asked(Nothing {}): Asked<Nothing>,
+) -> Result<Response, Problem> {
+    let snapshot = app.lookups.current();
+    let found = if symbol.len() <= SYMBOL_LEN_MAX { snapshot.universes_of(&symbol) } else { None };
+    let (symbol, universes) = found.ok_or_else(|| {
+        let detail = format!("no universe has the symbol {:?}", shortened(&symbol));
+        Problem::new(StatusCode::NOT_FOUND, "unknown-symbol", detail)
+    })?;
+    let answer = json!({
+        "symbol": symbol, "as_of": snapshot.as_of(), "count": universes.len(), "universes": universes,
+    });
+    Ok(send(&Body::json(&answer), &headers))
+}
+
+/// Answers from memory, or from the store where the question is about the past.
+async fn answer_to(app: &App, asked: &str, when: &When) -> Result<Arc<ReadyAnswer>, Problem> {
+    if asked.len() > ASKED_LEN_MAX {
+        let detail = format!("an expression has at most {ASKED_LEN_MAX} characters");
+        return Err(Problem::bad_request("expression", detail));
+    }
+    let snapshot = app.lookups.current();
+    let rules = app.rules.load();
+    let unknown = |error: LookupError| {
+        let nearest = match &error {
+            LookupError::Unknown { asked, .. } => Some(nearest_keys(asked, &snapshot, &rules)),
+            _ => None,
+        };
+        let problem = Problem::from(error);
+        match nearest {
+            Some(nearest) => problem.with("nearest", nearest),
+            None => problem,
+        }
+    };
+    if when.as_of.is_none() && when.known_at.is_none() {
+        return snapshot.look_up(asked, &rules).map_err(unknown);
+    }
+    let question = Question { environment: &app.daemon.environment, as_of: when.as_of, known_at: when.known_at };
+    let answer = look_up(&*app.daemon.store, &rules, asked, question).await.map_err(unknown)?;
+    Ok(Arc::new(ReadyAnswer::new(answer.id.as_ref(), &answer.name, &answer.members, answer.as_of)))
+}
+
+async fn symbols_as_of(app: &App, asked: &str, day: Date) -> Result<BTreeSet<Symbol>, Problem> {
+    let rules = app.rules.load();
+    let question = Question { environment: &app.daemon.environment, as_of: Some(day), known_at: None };
+    match look_up(&*app.daemon.store, &rules, asked, question).await {
+        Ok(answer) => Ok(answer.members.into_iter().map(|member| member.symbol).collect()),
+        Err(error @ LookupError::Unknown { .. }) => {
+            let nearest = nearest_keys(asked, &app.lookups.current(), &rules);
+            Err(Problem::from(error).with("nearest", nearest))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Sends an answer: nothing when the client has it, compressed when the client takes that.
+pub(super) fn send(body: &Body, headers: &HeaderMap) -> Response {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let gzip = text(header::ACCEPT_ENCODING).filter(|accepted| accepts_gzip(accepted)).and_then(|_| body.gzip());
+    // Different bytes have different names; either says that the client has the content.
+    let etag = format!("\"{}{}\"", body.etag(), if gzip.is_some() { "-gzip" } else { "" });
+    let is_known = text(header::IF_NONE_MATCH).is_some_and(|known| names(known, body.etag()));
+    let mut response = Response::new(match (is_known, gzip) {
+        (true, _) => HttpBody::empty(),
+        (false, Some(gzip)) => HttpBody::from(gzip.clone()),
+        (false, None) => HttpBody::from(body.plain().clone()),
+    });
+    let headers = response.headers_mut();
+    headers.insert(header::ETAG, HeaderValue::from_str(&etag).unwrap_or(HeaderValue::from_static("\"\"")));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding, x-api-key"));
+    if is_known {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        return response;
+    }
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if gzip.is_some() {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    response
+}
+
+fn accepts_gzip(accepted: &str) -> bool {
+    accepted.split(',').any(|coding| {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+        let refused = weight.trim().strip_prefix("q=").is_some_and(|q| q.trim().parse() == Ok(0.0));
+        name.trim().eq_ignore_ascii_case("gzip") && !refused
+    })
+}
+
+/// Returns whether a list of entity tags names a content, compressed or not.
+fn names(known: &str, etag: &str) -> bool {
+    known.split(',').map(str::trim).any(|tag| {
+        let tag = tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"');
+        tag == "*" || tag.strip_suffix("-gzip").unwrap_or(tag) == etag
+    })
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(SYMBOL_LEN_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entity_tags_are_compared_weakly() {
+        assert!(names("\"a\"", "a") && names("W/\"a\"", "a") && names("\"b\", \"a-gzip\"", "a") && names("*", "a"));
+        assert!(!names("\"ab\"", "a") && !names("", "a"));
+    }
+
+    #[test]
+    fn gzip_is_sent_to_whoever_takes_it() {
+        assert!(accepts_gzip("gzip") && accepts_gzip("br;q=1.0, GZIP;q=0.5"));
+        assert!(!accepts_gzip("identity") && !accepts_gzip("gzip;q=0") && !accepts_gzip("gzip;q=0.0"));
+    }
+}
