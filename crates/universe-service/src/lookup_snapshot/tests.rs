@@ -85,7 +85,7 @@ fn finds_universes_by_any_spelling_of_a_symbol() {
 fn names_what_may_be_meant() {
     let snapshot = snapshot();
     assert_eq!(nearest_keys("top_1O", &snapshot, &rules())[0], "top_10");
-    assert_eq!(nearest_keys("technology", &snapshot, &rules())[0], "sector_technology");
+    assert_eq!(nearest_keys("technology", &snapshot, &rules())[0], "technology_leaders");
     assert!(nearest_keys("xxxxxxxxxxxx", &snapshot, &rules()).is_empty());
 }
 
