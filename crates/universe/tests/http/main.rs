@@ -1,0 +1,17 @@
+//! The server as other programs meet it: a real process, asked through real sockets, on both stores.
+
+#[path = "../cli/dump.rs"]
+#[expect(dead_code, reason = "shared with the tests of the command line, which use all of it")]
+mod dump;
+mod events;
+#[path = "../cli/harness.rs"]
+#[expect(dead_code, reason = "shared with the tests of the command line, which use all of it")]
+mod harness;
+mod keys;
+mod lookups;
+#[path = "../cli/market.rs"]
+mod market;
+mod openapi;
+mod refusals;
+mod runs;
+mod server;
