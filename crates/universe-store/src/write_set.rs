@@ -206,13 +206,7 @@ pub(crate) fn audit_rows(plan: &Plan) -> Vec<AuditRow> {
     rows
 }
 
-fn universe_row(
-    plan: &Plan,
-    universe: &UniversePlan,
-    action: &'static str,
-    added: usize,
-    removed: usize,
-) -> AuditRow {
+fn universe_row(plan: &Plan, universe: &UniversePlan, action: &'static str, added: usize, removed: usize) -> AuditRow {
     AuditRow {
         action,
         universe: Some(universe.id.clone()),
