@@ -86,18 +86,6 @@ impl Daemon {
     pub fn relay_state(&self) -> RelayState {
         self.relay_state.borrow().clone()
     }
-
-    /// Returns the name of a lease of the environment.
-    pub(crate) fn lease_name(&self, what: &str) -> String {
-        format!("{what}:{}", self.environment)
-    }
-
-    /// Gives a lease back, so that the next process need not wait until it expires.
-    pub(crate) async fn release(&self, name: &str, token: u64) {
-        if let Err(error) = self.store.lease_release(name, token).await {
-            tracing::debug!(lease = name, %error, "a lease was not given back; it expires by itself");
-        }
-    }
 }
 
 /// Tells whether the server is to stop; also when nobody is left who could say so.

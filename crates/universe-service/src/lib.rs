@@ -14,6 +14,7 @@ mod scheduler;
 mod signals;
 mod supervisor;
 mod sync;
+mod turn;
 mod worker;
 
 pub use ambient::Ambient;

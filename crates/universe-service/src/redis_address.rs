@@ -84,6 +84,11 @@ impl Backoff {
         Duration::from_millis(wait)
     }
 
+    /// Tells whether nothing failed since the last success, so that a failure is news.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.0 == 0
+    }
+
     pub(crate) fn reset(&mut self) {
         self.0 = 0;
     }

@@ -14,13 +14,11 @@ use universe_store::{OutboxEntry, StoreError};
 
 use crate::daemon::{is_stopped, pause};
 use crate::redis_address::Backoff;
+use crate::turn::Turn;
 use crate::{Daemon, RedisAddress, RelayState};
 
 /// How many events are published before they are marked: what a crash repeats at most.
 const BATCH_EVENTS_MAX: u32 = 128;
-
-/// For how long nobody else publishes after the last sign of life. Longer than Redis may take to answer.
-const LEASE_SECONDS: i64 = 15;
 
 /// How often the outbox is looked at when nobody rings.
 const POLL: Duration = Duration::from_millis(200);
@@ -56,14 +54,8 @@ pub struct Relay<'a> {
     daemon: &'a Daemon,
     settings: RelaySettings,
     connection: Option<MultiplexedConnection>,
-    lease: Option<Held>,
+    turn: Turn<'a>,
     pruned_at: Option<Timestamp>,
-}
-
-/// A lease that is held, and when it was renewed.
-struct Held {
-    token: u64,
-    renewed_at: Timestamp,
 }
 
 /// Publishes until the server stops, and then what is left.
@@ -88,7 +80,7 @@ pub async fn relay(daemon: &Daemon, settings: RelaySettings, mut stop: watch::Re
     if tokio::time::timeout(DRAIN, drain).await.is_err() {
         tracing::warn!("events are left for the next start: Redis is too slow");
     }
-    relay.give_up_lease().await;
+    relay.turn.pass().await;
 }
 
 impl<'a> Relay<'a> {
@@ -97,7 +89,7 @@ impl<'a> Relay<'a> {
     pub fn new(daemon: &'a Daemon, settings: RelaySettings) -> Self {
         let state = if settings.redis.is_some() { RelayState::Standby } else { RelayState::Off };
         daemon.relay_state.send_replace(state);
-        Self { daemon, settings, connection: None, lease: None, pruned_at: None }
+        Self { turn: Turn::new(daemon, "relay"), daemon, settings, connection: None, pruned_at: None }
     }
 
     /// Publishes a batch of events, if it is this process's turn; returns how many.
@@ -105,7 +97,7 @@ impl<'a> Relay<'a> {
     /// # Errors
     /// When Redis or the database is away; the same events are then published again.
     pub async fn round(&mut self) -> Result<usize, RelayError> {
-        if !self.holds_lease(LEASE_SECONDS / 3).await? {
+        if !self.turn.is_ours().await? {
             self.tell(if self.settings.redis.is_some() { RelayState::Standby } else { RelayState::Off });
             return Ok(0);
         }
@@ -115,7 +107,7 @@ impl<'a> Relay<'a> {
         }
         let batch = self.take().await?;
         // Fresh before every batch: another process's turn cannot begin before this batch is through.
-        if batch.is_empty() || !self.holds_lease(0).await? {
+        if batch.is_empty() || !self.turn.renew().await? {
             return Ok(0);
         }
         self.publish(&batch).await?;
@@ -167,21 +159,6 @@ impl<'a> Relay<'a> {
         Ok(())
     }
 
-    /// Takes or keeps the lease, unless it was renewed within some seconds.
-    async fn holds_lease(&mut self, age_seconds_max: i64) -> Result<bool, RelayError> {
-        let now = self.daemon.ambient.now();
-        if let Some(held) = &self.lease {
-            let age = now.duration_since(held.renewed_at);
-            if !age.is_negative() && age.as_secs() < age_seconds_max {
-                return Ok(true);
-            }
-        }
-        let name = self.daemon.lease_name("relay");
-        let lease = self.daemon.store.lease_take(&name, &self.daemon.holder, now, LEASE_SECONDS).await?;
-        self.lease = lease.map(|lease| Held { token: lease.token, renewed_at: now });
-        Ok(self.lease.is_some())
-    }
-
     /// Lets another process try, which may reach Redis where this one cannot.
     async fn fail(&mut self, error: &RelayError) {
         let text = match error {
@@ -193,13 +170,7 @@ impl<'a> Relay<'a> {
         }
         self.tell(RelayState::Failing(text));
         self.connection = None;
-        self.give_up_lease().await;
-    }
-
-    async fn give_up_lease(&mut self) {
-        if let Some(held) = self.lease.take() {
-            self.daemon.release(&self.daemon.lease_name("relay"), held.token).await;
-        }
+        self.turn.pass().await;
     }
 
     fn tell(&self, state: RelayState) {

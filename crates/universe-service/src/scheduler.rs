@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::Daemon;
 use crate::daemon::{is_stopped, pause};
 use crate::order::{Placed, Wish};
+use crate::turn::Turn;
 pub use schedule::{Due, Schedule, ScheduleError};
 
 /// The expression of the standard schedule: ten minutes after the close, on sessions.
@@ -27,9 +28,6 @@ pub const STANDARD_ZONE: &str = "America/New_York";
 
 /// The name under which the end-of-day signal is remembered beside schedules.
 pub(crate) const EOD_SIGNAL: &str = "eod_signal";
-
-/// For how long nobody else watches the clock after the last sign of life.
-const LEASE_SECONDS: i64 = 15;
 
 /// How often the clock is looked at.
 const POLL: Duration = Duration::from_secs(1);
@@ -91,27 +89,20 @@ pub enum Tick {
 /// Looks at the clock until the server stops.
 pub async fn schedule(daemon: &Daemon, settings: SchedulerSettings, mut stop: watch::Receiver<bool>) {
     tracing::info!("runs are scheduled at {}, on sessions", settings.schedule);
-    let name = daemon.lease_name("scheduler");
-    let mut token = None;
+    let mut turn = Turn::new(daemon, "scheduler");
     while !is_stopped(&stop) {
-        let now = daemon.ambient.now();
-        match daemon.store.lease_take(&name, &daemon.holder, now, LEASE_SECONDS).await {
-            Ok(lease) => token = lease.map(|lease| lease.token),
-            Err(error) => {
-                tracing::warn!(%error, "the scheduler cannot reach the database; it tries again");
-                token = None;
+        let looked = async {
+            if turn.is_ours().await? {
+                schedule_tick(daemon, &settings).await?;
             }
-        }
-        if token.is_some()
-            && let Err(error) = schedule_tick(daemon, &settings).await
-        {
-            tracing::warn!(%error, "a scheduled run could not be ordered; it is tried again");
+            Ok::<(), StoreError>(())
+        };
+        if let Err(error) = looked.await {
+            tracing::warn!(%error, "the scheduler cannot use the database; it tries again");
         }
         pause(POLL, None, &mut stop).await;
     }
-    if let Some(token) = token {
-        daemon.release(&name, token).await;
-    }
+    turn.pass().await;
 }
 
 /// Orders the run that is due, if there is one.

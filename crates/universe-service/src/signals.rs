@@ -16,13 +16,11 @@ use crate::order::{Placed, Wish};
 use crate::redis_address::Backoff;
 use crate::relay::RelayError;
 use crate::scheduler::{EOD_SIGNAL, session_closed};
+use crate::turn::Turn;
 use crate::{Daemon, RedisAddress};
 
 /// The lists and the channels on which the end of a day is signalled.
 pub const EOD_NAMES: [&str; 3] = ["eod_complete", "tickstock.eod.complete", "market_data.eod_complete"];
-
-/// For how long nobody else listens after the last sign of life.
-const LEASE_SECONDS: i64 = 15;
 
 /// How often lists are looked at, and how long a signal waits behind another run before it is tried again.
 const POLL: Duration = Duration::from_millis(500);
@@ -35,44 +33,29 @@ const LIST_ENTRIES_MAX: isize = 100;
 
 /// Listens until the server stops.
 pub async fn listen(daemon: &Daemon, redis: RedisAddress, mut stop: watch::Receiver<bool>) {
-    let name = daemon.lease_name("signals");
+    let mut turn = Turn::new(daemon, "signals");
     let mut backoff = Backoff::default();
-    let mut token = None;
     let mut heard = None;
     while !is_stopped(&stop) {
-        match take_lease(daemon, &name).await {
-            Ok(Some(lease)) => token = Some(lease),
-            Ok(None) => {
-                pause(POLL, None, &mut stop).await;
-                continue;
+        let listened = async {
+            if turn.is_ours().await? {
+                let mut listener = Listener::connect(daemon, &redis, &mut heard).await?;
+                listener.listen(&mut turn, &mut backoff, &mut stop).await?;
             }
+            Ok::<(), RelayError>(())
+        };
+        match listened.await {
+            Ok(()) => pause(POLL, None, &mut stop).await,
             Err(error) => {
-                tracing::warn!(%error, "signals cannot be listened for; it is tried again");
-                pause(backoff.next(), None, &mut stop).await;
-                continue;
-            }
-        }
-        match Listener::connect(daemon, &redis, &mut heard).await {
-            Ok(mut listener) => {
-                if let Err(error) = listener.listen(&name, &mut backoff, &mut stop).await {
-                    tracing::warn!(%error, "signals are not heard for a moment");
+                if backoff.is_fresh() {
+                    tracing::warn!(%error, "signals are not heard for a moment; it is tried again");
                 }
+                turn.pass().await;
+                pause(backoff.next(), None, &mut stop).await;
             }
-            Err(error) => tracing::debug!(%error, "signals cannot be listened for"),
-        }
-        if !is_stopped(&stop) {
-            pause(backoff.next(), None, &mut stop).await;
         }
     }
-    if let Some(token) = token {
-        daemon.release(&name, token).await;
-    }
-}
-
-async fn take_lease(daemon: &Daemon, name: &str) -> Result<Option<u64>, RelayError> {
-    let now = daemon.ambient.now();
-    let lease = daemon.store.lease_take(name, &daemon.holder, now, LEASE_SECONDS).await?;
-    Ok(lease.map(|lease| lease.token))
+    turn.pass().await;
 }
 
 /// Hears the signals of one connection.
@@ -95,15 +78,15 @@ impl<'a> Listener<'a> {
         Ok(Self { daemon, subscription, connection: redis.connect().await?, heard })
     }
 
-    /// Returns when the server stops, the lease is lost or Redis is gone.
+    /// Returns when the server stops, another process has its turn or Redis is gone.
     async fn listen(
         &mut self,
-        lease: &str,
+        turn: &mut Turn<'_>,
         backoff: &mut Backoff,
         stop: &mut watch::Receiver<bool>,
     ) -> Result<(), RelayError> {
         let mut polls = 0_u32;
-        while !is_stopped(stop) && take_lease(self.daemon, lease).await?.is_some() {
+        while !is_stopped(stop) && turn.is_ours().await? {
             self.take_heard().await?;
             self.take_pushed().await?;
             backoff.reset();
@@ -138,7 +121,11 @@ impl<'a> Listener<'a> {
     /// Orders the run of what was pushed on lists, and takes it off them after that.
     async fn take_pushed(&mut self) -> Result<(), RelayError> {
         for list in EOD_NAMES {
-            let pushed: Vec<Vec<u8>> = self.connection.lrange(list, 0, LIST_ENTRIES_MAX - 1).await?;
+            let pushed: Vec<Vec<u8>> = match self.connection.lrange(list, 0, LIST_ENTRIES_MAX - 1).await {
+                // Somebody keeps another kind of value under that name: it is no list of ours.
+                Err(error) if error.code() == Some("WRONGTYPE") => continue,
+                pushed => pushed?,
+            };
             if pushed.is_empty() || !signal(self.daemon, list).await? {
                 continue;
             }

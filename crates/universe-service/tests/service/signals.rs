@@ -33,6 +33,10 @@ impl Ear {
 }
 
 async fn command(redis: &RedisServer, words: &[&str]) -> i64 {
+    answer(redis, words).await
+}
+
+async fn answer<T: redis::FromRedisValue>(redis: &RedisServer, words: &[&str]) -> T {
     let client = redis::Client::open(redis.uri()).expect("an address");
     let mut connection = client.get_multiplexed_async_connection().await.expect("connects");
     redis::cmd(words[0]).arg(&words[1..]).query_async(&mut connection).await.expect("answered")
@@ -61,10 +65,15 @@ async fn a_push_on_any_of_the_lists_orders_a_run() {
     let Some(redis) = test_redis() else { return };
     let place = Place::sqlite().await;
     let daemon = Arc::new(place.daemon("a"));
+    // Another program's value under one of the names is left alone, and hinders nothing.
+    let _: String = answer(&redis, &["SET", EOD_NAMES[2], "no list"]).await;
     // Pushed before anybody listens: a list keeps it.
     command(&redis, &["RPUSH", EOD_NAMES[0], "2024-03-04"]).await;
     let ear = Ear::open(&daemon, &redis);
     for (at, list) in EOD_NAMES.iter().enumerate() {
+        if at == 2 {
+            command(&redis, &["DEL", list]).await;
+        }
         if at > 0 {
             command(&redis, &["LPUSH", list, "1", "1", "2"]).await;
         }
