@@ -19,7 +19,7 @@ use super::runs::{self, RunStatus, TRIGGERED_BY, Triggered};
 #[serde(deny_unknown_fields)]
 pub(crate) struct RebuildForm {
     /// `1` keeps universes that no rule and no import defines
-    #[schema(pattern = "^(0|1|on|off|true|false|)$")]
+    #[schema(value_type = String, required = false, pattern = "^(0|1|on|off|true|false|)$")]
     preserve_existing: Option<String>,
 }
 

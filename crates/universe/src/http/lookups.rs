@@ -26,6 +26,17 @@ const ASKED_LEN_MAX: usize = 2_000;
 /// The longest spelling of a symbol.
 const SYMBOL_LEN_MAX: usize = 32;
 
+/// Which universe
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "describes the path in the OpenAPI document")]
+pub(crate) struct UniversePath {
+    /// A key, `type:key`, or an expression such as `top_500 & sector_technology - theme_esg`, with parentheses
+    /// where they help
+    #[param(max_length = 2000, pattern = "^[a-z][a-z0-9_]*( ?[:+&-] ?[a-z][a-z0-9_]*)*$")]
+    universe: String,
+}
+
 /// What a lookup is about beside the universe
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -42,9 +53,9 @@ pub(crate) struct When {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Between {
-    /// The first day
+    /// The day to start from
     from: Date,
-    /// The last day
+    /// The day to come to
     to: Date,
 }
 
@@ -72,7 +83,7 @@ pub(crate) async fn list_universes(
 /// Show a universe: its members with their figures
 #[utoipa::path(
     get, path = "/api/v1/universes/{universe}", tag = "lookups", operation_id = "show_universe",
-    params(("universe" = String, Path, description = "A key, `type:key`, or an expression such as `top_500 & sector_technology`"), When),
+    params(UniversePath, When),
     responses(
         (status = 200, description = "The members", body = MembersAnswer),
         (status = 304, description = "It is as the client has it"),
@@ -92,7 +103,7 @@ pub(crate) async fn show_universe(
 /// List the symbols of a universe
 #[utoipa::path(
     get, path = "/api/v1/universes/{universe}/symbols", tag = "lookups", operation_id = "list_universe_symbols",
-    params(("universe" = String, Path, description = "A key, `type:key`, or an expression such as `top_500 & sector_technology`"), When),
+    params(UniversePath, When),
     responses(
         (status = 200, description = "The symbols, in order of rank where there is one", body = SymbolsAnswer),
         (status = 304, description = "They are as the client has them"),
@@ -110,9 +121,11 @@ pub(crate) async fn list_universe_symbols(
 }
 
 /// Compare the members of a universe between two days
+///
+/// Says what leads from the first day to the second, also when that is the earlier one.
 #[utoipa::path(
     get, path = "/api/v1/universes/{universe}/changes", tag = "lookups", operation_id = "list_universe_changes",
-    params(("universe" = String, Path, description = "A key, `type:key`, or an expression"), Between),
+    params(UniversePath, Between),
     responses(
         (status = 200, description = "Who came and who went", body = UniverseChanges),
         (status = 304, description = "It is as the client has it"),
@@ -126,10 +139,6 @@ pub(crate) async fn list_universe_changes(
     headers: HeaderMap,
     Asked(between): Asked<Between>,
 ) -> Result<Response, Problem> {
-    if between.from > between.to {
-        let detail = format!("{} is after {}: give the earlier day first", between.from, between.to);
-        return Err(Problem::bad_request("query", detail));
-    }
     let from = symbols_as_of(&app, &universe, between.from).await?;
     let to = symbols_as_of(&app, &universe, between.to).await?;
     let added: Vec<&Symbol> = to.difference(&from).collect();

@@ -46,7 +46,8 @@ pub(crate) fn complete(collected: &utoipa::openapi::OpenApi) -> Value {
         "key": {"type": "apiKey", "in": "header", "name": "X-API-Key",
             "description": "Made by `universe keys create`. Without any key configured, none is needed."},
     });
-    document["security"] = json!([{"key": []}]);
+    // The empty one: a server without keys asks for none.
+    document["security"] = json!([{"key": []}, {}]);
     let paths = document["paths"].as_object_mut().into_iter().flatten();
     for (path, operations) in paths {
         for operation in operations.as_object_mut().into_iter().flatten().map(|(_, operation)| operation) {
@@ -55,6 +56,10 @@ pub(crate) fn complete(collected: &utoipa::openapi::OpenApi) -> Value {
                 continue;
             }
             let takes_body = operation.get("requestBody").is_some();
+            if takes_body {
+                // No body is one without members.
+                operation["requestBody"]["required"] = json!(false);
+            }
             let refusals = REFUSALS.iter().chain(BODY_REFUSALS.iter().filter(|_| takes_body));
             for (status, description) in refusals {
                 let responses = &mut operation["responses"];

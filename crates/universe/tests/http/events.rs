@@ -98,6 +98,8 @@ fn events_that_are_gone_are_not_passed_over() {
     assert_eq!(problem["oldest"], json!(oldest));
     assert_eq!(server.get("/api/v1/events").is(200)["events"][0]["number"], json!(oldest));
     assert_eq!(server.get(&format!("/api/v1/events?after={}", oldest - 1)).is(200)["oldest"], json!(oldest));
+    let beyond = server.get(&format!("/api/v1/events?after={}", i64::MAX)).is(200);
+    assert_eq!((&beyond["events"], &beyond["next_after"]), (&json!([]), &json!(i64::MAX)));
     let mut sent = stream(&server, "/api/v1/events/stream", Some("1"));
     let gap = sent.next().expect("a gap");
     assert_eq!((gap.event.as_str(), gap.data), ("gap", json!({"missed_from": 2, "missed_to": oldest - 1})));

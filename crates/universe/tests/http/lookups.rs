@@ -112,6 +112,8 @@ fn a_commit_of_any_process_is_seen_soon() {
         let changes = server.get(&format!("{all}/changes?from={FIRST}&to={second}")).is(200);
         assert_eq!(keys(&changes), ["added", "from", "removed", "to", "universe"]);
         assert_eq!((texts(&changes["added"]), texts(&changes["removed"])), (vec!["NEWC".to_owned()], Vec::new()));
+        let back = server.get(&format!("{all}/changes?from={second}&to={FIRST}")).is(200);
+        assert_eq!((&back["added"], &back["removed"]), (&changes["removed"], &changes["added"]));
         let top: Value = server.get(&format!("/api/v1/universes/top_10/symbols?as_of={FIRST}")).is(200);
         let mut expected = TOP_10.to_vec();
         expected.sort_unstable();
