@@ -15,8 +15,8 @@ use universe_core::{Observation, Symbol, UniverseId, expect_session, session_on_
 use universe_store::{ClaimedRun, Needs, RunOrder, RunRecord, Store, StoreError};
 
 use crate::{Ambient, SyncError};
-use record::{complete, events_of, new_run, record_failure};
 pub(crate) use record::{claimed_run, facts_of_order, failure_facts};
+use record::{complete, events_of, new_run, record_failure};
 
 /// How often a run starts again because another one changed the state in between.
 const STALE_RETRIES_MAX: usize = 5;

@@ -11,7 +11,7 @@ use universe_service::{Daemon, Relay, RelayError, RelaySettings, RelayState, Wis
 use universe_testkit::builders::ENVIRONMENT;
 use universe_testkit::test_redis;
 
-use crate::harness::{Listener, Place, WORKER, eventually, in_time, relaying};
+use crate::harness::{Listener, Place, WORKER, die_after, eventually, in_time, relaying};
 
 /// Runs for some sessions, each of which changes the ranking.
 async fn runs(place: &Place, daemon: &Daemon, count: usize) {
@@ -144,6 +144,61 @@ async fn redis_killed_within_a_batch_marks_nothing() {
     redis.restart().expect("starts again");
     assert_eq!(relay.round().await.expect("published"), waiting);
     assert_eq!(unpublished(&place).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wherever_a_relay_dies_every_event_is_heard_and_in_order() {
+    let Some(redis) = test_redis() else { return };
+    for place in Place::all().await {
+        let mut listener = Listener::on(&redis).await;
+        let daemon = place.daemon("a");
+        runs(&place, &daemon, 20).await;
+        for polls in 0..30 {
+            let dying = place.daemon(&format!("dying {polls}"));
+            in_time("a death", die_after(polls, Relay::new(&dying, relaying(&redis)).round())).await;
+            place.ambient.advance(20);
+        }
+        let last = place.daemon("last");
+        let mut relay = Relay::new(&last, relaying(&redis));
+        while relay.round().await.expect("published") > 0 {}
+        assert_eq!(unpublished(&place).await, 0);
+
+        let expected: Vec<_> = place.store.outbox_list(ENVIRONMENT, 0, 10_000).await.expect("listed");
+        let expected: Vec<String> = expected.into_iter().map(|entry| entry.id.to_string()).collect();
+        let mut heard = Vec::new();
+        while heard.len() < expected.len() {
+            let (_, message) = listener.next().await;
+            let id = message["id"].as_str().expect("a text").to_owned();
+            if !heard.contains(&id) {
+                heard.push(id);
+            }
+        }
+        assert_eq!(heard, expected, "first heard in the order in which they were written");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_redis_keeps_no_run_waiting() {
+    let Some(redis) = test_redis() else { return };
+    let place = Place::sqlite().await;
+    let daemon = place.daemon("a");
+    runs(&place, &daemon, 1).await;
+    let client = redis::Client::open(redis.uri()).expect("an address");
+    let mut connection = client.get_multiplexed_async_connection().await.expect("connects");
+    let mut relay = Relay::new(&daemon, relaying(&redis));
+    let batch = relay.take().await.expect("read");
+    relay.publish(&batch[..1]).await.expect("connected");
+    redis::cmd("CLIENT").arg("PAUSE").arg(60_000).query_async::<()>(&mut connection).await.expect("paused");
+    {
+        let mut publishing = std::pin::pin!(relay.round());
+        tokio::select! {
+            _ = &mut publishing => panic!("Redis answers nobody"),
+            () = runs(&place, &daemon, 3) => {}
+        }
+        assert!(matches!(in_time("a timeout", publishing).await, Err(RelayError::Redis(_))));
+    }
+    assert!(place.runs().await.iter().all(|run| run.status == "completed"));
+    assert!(unpublished(&place).await > batch.len(), "nothing was marked");
 }
 
 #[tokio::test(flavor = "multi_thread")]

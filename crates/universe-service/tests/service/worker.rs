@@ -1,6 +1,6 @@
 //! The queue: one end for every run, whoever carries it out and whatever dies.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -8,11 +8,11 @@ use tokio::sync::{Notify, watch};
 use universe_core::plan::Mode;
 use universe_core::rule::RuleSet;
 use universe_service::{Ambient, Approval, Daemon, Placed, RuleSource, Wish, WorkerSettings, work, work_once};
-use universe_store::Store;
+use universe_store::{Backend, Store};
 use universe_testkit::builders::{ENVIRONMENT, MONDAY, RULES, TUESDAY, rules, six_listings, stock};
 use uuid::Uuid;
 
-use crate::harness::{Place, WORKER, eventually, in_time};
+use crate::harness::{Place, WORKER, die_after, eventually, in_time};
 
 async fn order(daemon: &Daemon, wish: &Wish) -> Uuid {
     match daemon.order(wish).await.expect("ordered") {
@@ -297,6 +297,45 @@ async fn two_workers_carry_out_every_run_once() {
         }
         assert_eq!(ends.len(), 20);
         place.check().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wherever_a_process_dies_every_run_has_one_end() {
+    for place in Place::all().await {
+        let mut session = MONDAY;
+        let mut ends = BTreeSet::new();
+        for polls in 0..40 {
+            session = universe_core::next_session(session);
+            place.ambient.advance(4 * 24 * 3_600);
+            place.load_other(session, polls).await;
+            let (dying, next) = (place.daemon("dying"), place.daemon("next"));
+            let run_id = order(&dying, &Wish::full("api")).await;
+            in_time("a death", die_after(polls, work_once(&dying, WORKER))).await;
+            place.ambient.advance(WORKER.lease_seconds + 1);
+            // A statement that was sent before the death may still be at work on the server.
+            let end = eventually("an end", async || {
+                work_once(&next, WORKER).await.expect("looked");
+                Some(status(&next, run_id).await).filter(|status| !["pending", "running"].contains(&status.as_str()))
+            })
+            .await;
+            ends.insert(end);
+            place.check().await;
+        }
+        assert!(ends.contains("completed"));
+        // The embedded file answers at once, so that there is no point within a run at which to die.
+        assert_eq!(ends.contains("failed"), place.store.backend() == Backend::Postgres, "{ends:?}");
+        let outbox = place.store.outbox_list(ENVIRONMENT, 0, 100_000).await.expect("listed");
+        let told =
+            |entry: &&universe_store::OutboxEntry| entry.event == "phase_completed" || entry.event == "phase_failed";
+        assert_eq!(outbox.iter().filter(told).count(), 40, "each end is told once");
+        let mut sequences: BTreeMap<_, Vec<u64>> = BTreeMap::new();
+        for (universe, sequence) in outbox.into_iter().filter_map(|entry| entry.universe) {
+            sequences.entry(universe).or_default().push(sequence);
+        }
+        for (universe, numbers) in sequences {
+            assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>(), "{universe}: without gaps");
+        }
     }
 }
 
