@@ -125,6 +125,8 @@ pub(crate) fn opens<'p>(plan: &'p Plan, universe: &UniversePlan, has_row: bool) 
             rank: None,
         }));
     }
+    // In order of the key, so that a bulk of rows is appended instead of scattered.
+    opens.sort_unstable_by(|a, b| a.symbol.cmp(b.symbol));
     opens
 }
 

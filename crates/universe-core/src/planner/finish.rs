@@ -58,10 +58,10 @@ impl Planner<'_> {
         let before = self.before.remove(&target.naming.id).unwrap_or_default();
         let (mut added, mut removed) = (Vec::new(), Vec::new());
         if before != target.members {
-            let was: BTreeSet<u32> = before.iter().copied().collect();
-            let is: BTreeSet<u32> = target.members.iter().copied().collect();
-            added.extend(target.members.iter().filter(|l| !was.contains(l)).map(|l| self.addition(&target, *l)));
-            removed.extend(was.difference(&is).map(|l| self.removal(&target, *l)));
+            let (was, is) = (Marks::of(&before, self.numbering.len()), Marks::of(&target.members, self.numbering.len()));
+            added.extend(target.members.iter().filter(|l| !was.has(**l)).map(|l| self.addition(&target, *l)));
+            removed.extend(before.iter().filter(|l| !is.has(**l)).map(|l| self.removal(&target, *l)));
+            removed.sort_unstable_by(|a, b| self.numbering.symbol(a.listing).cmp(self.numbering.symbol(b.listing)));
         }
         let members_change = !added.is_empty() || !removed.is_empty();
         let mut action = action(present, &target, &before, members_change);
@@ -284,4 +284,21 @@ fn fingerprint_of_holds(universes: &[UniversePlan], numbering: &Numbering) -> Op
         }
     }
     any.then(|| hasher.finalize().to_hex()[..16].to_owned())
+}
+
+/// A set of listings, as a bit for each.
+struct Marks(Vec<u64>);
+
+impl Marks {
+    fn of(listings: &[u32], count: usize) -> Self {
+        let mut bits = vec![0; count.div_ceil(64)];
+        for listing in listings {
+            bits[*listing as usize / 64] |= 1 << (listing % 64);
+        }
+        Self(bits)
+    }
+
+    fn has(&self, listing: u32) -> bool {
+        self.0[listing as usize / 64] & (1 << (listing % 64)) != 0
+    }
 }

@@ -51,9 +51,10 @@ impl Planner<'_> {
         for rule in rules {
             targets.extend(self.evaluate(rule, notes)?);
         }
-        let themes: Vec<&Rule> = self.rules.rules.iter().filter(|rule| rule.is_theme()).collect();
+        // A run that rebalances the themes decides their offerings with everything else, in that step.
+        let decides_themes = !self.request.mode.takes(Step::ThemeRebalancing);
+        let themes: Vec<&Rule> = self.rules.rules.iter().filter(|rule| rule.is_theme() && decides_themes).collect();
         for rule in themes {
-            // What a theme lacks is said once, by the step that rebalances it.
             for mut theme in self.evaluate(rule, &mut Vec::new())? {
                 let Some(before) = self.before.get(&theme.naming.id) else { continue };
                 let is_member: BTreeSet<u32> = before.iter().copied().collect();

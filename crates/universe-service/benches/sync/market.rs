@@ -73,9 +73,11 @@ impl Ambient for Surroundings {
 pub(crate) async fn load_first(store: &dyn Store, days: &TwoDays) {
     store.migrate(Surroundings.now()).await.expect("migrated");
     load(store, &days.first).await;
-    let fundamentals = days.market.fundamentals();
-    let record = record(&days.first);
-    store.listing_load(&fundamentals, FIRST_SESSION, &record, Surroundings.now()).await.expect("loaded");
+    if std::env::var_os("BENCH_FUNDAMENTALS").is_some() {
+        let fundamentals = days.market.fundamentals();
+        let record = record(&days.first);
+        store.listing_load(&fundamentals, FIRST_SESSION, &record, Surroundings.now()).await.expect("loaded");
+    }
     let sessions = sessions_before();
     let figures: Vec<MarketSession> = sessions[SESSIONS_BEFORE - FIGURES_BEFORE..]
         .iter()

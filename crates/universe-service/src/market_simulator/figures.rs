@@ -16,7 +16,8 @@ impl Market {
     #[must_use]
     pub fn fundamentals(&self) -> Vec<ListingRecord> {
         let mut random = self.random.clone();
-        let lines = self.population.lines.iter().filter(|line| line.security_type == SecurityType::Cs && !line.delisted);
+        let lines =
+            self.population.lines.iter().filter(|line| line.security_type == SecurityType::Cs && !line.delisted);
         lines
             .map(|line| ListingRecord { facts: company(&mut random), ..ListingRecord::new(line.symbol.clone()) })
             .collect()

@@ -192,8 +192,8 @@ create table universe_membership (
     constraint membership_valid_check check (valid_to is null or valid_from <= valid_to)
 ) strict, without rowid;
 
--- In which universes a symbol is and was.
-create index universe_membership_symbol_idx on universe_membership (symbol);
+-- There is no index by symbol: it would double what a first population costs, and the key answers in which
+-- universes a symbol is and was, with one descent for each universe.
 
 -- Runs, with what they did and why they failed.
 create table universe_run (

@@ -128,7 +128,8 @@ pub(super) fn membership_list(
             u.type, u.key, m.symbol, m.valid_from, m.valid_to, m.opened_run, m.closed_run, m.opened_reason,
             m.opened_cap, m.opened_rank, m.closed_reason, m.closed_cap, m.closed_rank
         from universe_universe u
-        join universe_membership m on m.universe_id = u.universe_id
+        -- In this order: a symbol is looked for in each universe by key.
+        cross join universe_membership m on m.universe_id = u.universe_id
         where u.environment = ?1 and {narrowing}"
     );
     let mut statement = db.prepare_cached(&sql)?;
