@@ -22,7 +22,7 @@ fn main() -> ExitCode {
         eprintln!("error: {}", dotenv_complaint(&error));
         return ExitCode::from(cli::EXIT_USAGE);
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+    let runtime = match threads(&arguments).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("error: no threads could be started: {error}");
@@ -30,6 +30,15 @@ fn main() -> ExitCode {
         }
     };
     runtime.block_on(cli::run(arguments))
+}
+
+/// Returns as many threads as a command can use: a server every core, the others hardly more than one.
+fn threads(arguments: &cli::Arguments) -> tokio::runtime::Builder {
+    let mut threads = tokio::runtime::Builder::new_multi_thread();
+    if !arguments.is_server() {
+        threads.worker_threads(2);
+    }
+    threads
 }
 
 /// Says what is wrong with `.env` without repeating a line of it, which may be a password.

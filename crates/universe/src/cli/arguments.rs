@@ -388,6 +388,13 @@ pub(crate) enum ConfigCommand {
     Sample,
 }
 
+impl Arguments {
+    /// Returns whether the command answers many at once.
+    pub(crate) fn is_server(&self) -> bool {
+        matches!(self.command, Command::Serve(_))
+    }
+}
+
 impl Global {
     /// Puts the configuration together.
     pub(crate) fn config(&self) -> Result<Config, ConfigError> {
