@@ -204,6 +204,29 @@ impl Screen {
         collect_text(&self.root, &mut |field| found |= *field == TextField::CompanyName);
         found
     }
+
+    /// Returns whether it reads what few rules look at, and what is therefore loaded only on demand:
+    /// exchange, country, currency, and what is known of funds.
+    #[must_use]
+    pub fn reads_details(&self) -> bool {
+        let mut found = false;
+        collect_text(&self.root, &mut |field| {
+            found |= match field {
+                TextField::Exchange
+                | TextField::Country
+                | TextField::Currency
+                | TextField::EtfType
+                | TextField::Issuer => true,
+                TextField::Symbol
+                | TextField::CompanyName
+                | TextField::SecurityType
+                | TextField::Sector
+                | TextField::Industry => false,
+            };
+        });
+        collect_condition(&self.root, &mut |number| found |= reads_aum(number));
+        found
+    }
 }
 
 impl Metric {
@@ -225,6 +248,12 @@ impl Metric {
         facts
     }
 
+    /// Returns whether it reads what is loaded only on demand; see [`Screen::reads_details`].
+    #[must_use]
+    pub fn reads_details(&self) -> bool {
+        reads_aum(&self.root)
+    }
+
     /// Returns whether it is the market cap and nothing else.
     #[must_use]
     pub fn is_market_cap(&self) -> bool {
@@ -241,6 +270,15 @@ impl fmt::Display for Screen {
 impl fmt::Display for Metric {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.source)
+    }
+}
+
+fn reads_aum(number: &Number) -> bool {
+    match number {
+        Number::Field(field) => *field == NumberField::AumMillions,
+        Number::Literal(_) => false,
+        Number::Negated(inner) => reads_aum(inner),
+        Number::Arithmetic { left, right, .. } => reads_aum(left) || reads_aum(right),
     }
 }
 

@@ -4,13 +4,13 @@
 //! changes; readers that hold an old one finish with it.
 
 mod body;
+mod read;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use futures_util::{StreamExt as _, TryStreamExt as _};
 use jiff::civil::Date;
 use serde::Serialize;
 use serde_json::json;
@@ -21,6 +21,7 @@ use universe_core::{Symbol, UniverseId, resolve_symbol};
 use universe_store::{MemberRecord, Store, StoreError, UniverseRecord};
 
 pub use body::Body;
+use read::{Unchanged, read};
 
 use crate::{LookupError, resolve};
 
@@ -33,17 +34,8 @@ const POLL_AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// After how many polls entries are compared that other programs may have written, which raise no version.
 const POLLS_PER_COMPARISON: u32 = 100;
 
-/// How many universes are read at a time.
-const READS_AT_ONCE: usize = 4;
-
-/// How often a snapshot is read again because a run committed while it was being read.
-const READS_MAX: usize = 3;
-
 /// How many combinations of universes are kept ready; more are answered, but computed each time.
 const COMBINATIONS_MAX: usize = 256;
-
-/// How many of the latest runs are searched for one that did not fail.
-const RUNS_LOOKED_AT: u32 = 20;
 
 /// Every universe of an environment as of one version of the store.
 #[derive(Debug)]
@@ -129,9 +121,13 @@ impl Lookups {
     }
 
     /// Keeps the snapshot current until `shutdown` says true; a store that cannot answer delays it.
+    ///
+    /// Universes that changed are served first. The figures of the members of the others (caps, sectors) are
+    /// read after that, and later if there is another version meanwhile.
     pub async fn run(&self, mut shutdown: watch::Receiver<bool>) {
         let mut polls = 0_u32;
         let mut pause = POLL_EVERY;
+        let mut are_figures_old = false;
         loop {
             tokio::select! {
                 _ = shutdown.wait_for(|is_over| *is_over) => return,
@@ -139,8 +135,8 @@ impl Lookups {
             }
             polls = polls.wrapping_add(1);
             let has_failed = pause == POLL_AFTER_FAILURE;
-            pause = match self.refresh(polls.is_multiple_of(POLLS_PER_COMPARISON)).await {
-                Ok(_) => POLL_EVERY,
+            pause = match self.poll(polls.is_multiple_of(POLLS_PER_COMPARISON), &mut are_figures_old).await {
+                Ok(()) => POLL_EVERY,
                 Err(error) => {
                     if !has_failed {
                         tracing::warn!(%error, "lookups cannot be refreshed; the last known members are served");
@@ -151,103 +147,76 @@ impl Lookups {
         }
     }
 
-    /// Reads what changed since the snapshot was made and returns whether anything did.
-    ///
-    /// Universes that changed are served as soon as they are read; the figures of members of the others
-    /// (caps, sectors) follow right after.
+    async fn poll(&self, compare_entries: bool, are_figures_old: &mut bool) -> Result<(), StoreError> {
+        *are_figures_old |= self.refresh(compare_entries).await?;
+        while *are_figures_old {
+            tokio::select! {
+                read = self.refresh_figures() => {
+                    read?;
+                    *are_figures_old = false;
+                }
+                // Dropping what was read is cheaper than letting members wait for figures.
+                newer = self.newer_version() => {
+                    newer?;
+                    self.refresh(false).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Serves the universes that changed since the snapshot was made; returns whether there are any.
     ///
     /// # Errors
     /// When the database cannot be read; the snapshot is then as it was.
     pub async fn refresh(&self, compare_entries: bool) -> Result<bool, StoreError> {
-        let before = self.current.load_full();
+        let before = self.current();
         let is_newer = self.store.head_version(&self.environment).await? != before.version;
         if !is_newer && !compare_entries {
             return Ok(false);
         }
-        let store = &*self.store;
-        let changed = read(store, &self.environment, Some(&before), Unchanged::Keep).await?;
+        let changed = read(&*self.store, &self.environment, Some(&before), Unchanged::Keep).await?;
         let is_changed = is_newer || changed.list != before.list;
         if is_changed {
-            self.publish(changed).await;
-        }
-        if is_newer {
-            let all = read(store, &self.environment, Some(&self.current()), Unchanged::ReadAgain).await?;
-            self.publish(all).await;
+            self.publish(changed);
         }
         Ok(is_changed)
     }
 
-    /// Serves a snapshot, then compresses its answers so that no request has to wait for that.
-    async fn publish(&self, snapshot: LookupSnapshot) {
+    /// Reads every universe again, for the figures of its members.
+    async fn refresh_figures(&self) -> Result<(), StoreError> {
+        let before = self.current();
+        self.publish(read(&*self.store, &self.environment, Some(&before), Unchanged::ReadAgain).await?);
+        Ok(())
+    }
+
+    /// Waits until the store is at another version than the snapshot.
+    async fn newer_version(&self) -> Result<(), StoreError> {
+        loop {
+            tokio::time::sleep(POLL_EVERY).await;
+            if self.store.head_version(&self.environment).await? != self.current.load().version {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Serves a snapshot, and compresses its answers so that few requests have to wait for that.
+    fn publish(&self, snapshot: LookupSnapshot) {
         let snapshot = Arc::new(snapshot);
         self.current.store(Arc::clone(&snapshot));
-        let compressed = tokio::task::spawn_blocking(move || snapshot.compress()).await;
-        if let Err(error) = compressed {
-            tracing::warn!(%error, "answers could not be compressed ahead; they are when they are asked for");
-        }
+        tokio::task::spawn_blocking(move || compress(&snapshot));
     }
 }
 
-/// What becomes of universes that did not change since the snapshot before.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Unchanged {
-    /// They are taken over.
-    Keep,
-    /// They are read again, for the figures of their members.
-    ReadAgain,
-}
-
-/// Reads a snapshot in which nothing is of different versions.
-async fn read(
-    store: &dyn Store,
-    environment: &str,
-    before: Option<&LookupSnapshot>,
-    unchanged: Unchanged,
-) -> Result<LookupSnapshot, StoreError> {
-    let mut reads = 0;
-    loop {
-        let version = store.head_version(environment).await?;
-        let snapshot = read_once(store, environment, before, unchanged, version).await?;
-        reads += 1;
-        if reads == READS_MAX || store.head_version(environment).await? == version {
-            return Ok(snapshot);
+/// Compresses the answers that are not compressed yet, as long as the snapshot is in use.
+fn compress(snapshot: &Arc<LookupSnapshot>) {
+    let _ = snapshot.list.gzip();
+    for universe in &snapshot.universes {
+        if Arc::strong_count(snapshot) == 1 {
+            return;
         }
+        let _ = (universe.answer.symbols.gzip(), universe.answer.members.gzip());
     }
-}
-
-async fn read_once(
-    store: &dyn Store,
-    environment: &str,
-    before: Option<&LookupSnapshot>,
-    unchanged: Unchanged,
-    version: u64,
-) -> Result<LookupSnapshot, StoreError> {
-    let as_of = newest_session(store, environment).await?;
-    let records = store.universe_list(environment).await?;
-    let universes = futures_util::stream::iter(records.into_iter().map(|record| async move {
-        let same = before.and_then(|before| before.universe(&record.id)).filter(|known| known.record == record);
-        if let Some(same) = same.filter(|_| unchanged == Unchanged::Keep && before.is_some_and(|b| b.as_of == as_of)) {
-            return Ok::<_, StoreError>(Some(Arc::clone(same)));
-        }
-        let Some(found) = store.member_list(environment, &record.id, None, None).await? else { return Ok(None) };
-        let ready = ReadyUniverse::new(found.universe, found.members, as_of);
-        // Of equal answers the old one is kept, which may be compressed already.
-        Ok(Some(match same {
-            Some(same) if same.answer.members == ready.answer.members => Arc::clone(same),
-            Some(_) | None => Arc::new(ready),
-        }))
-    }))
-    .buffered(READS_AT_ONCE)
-    .try_collect::<Vec<_>>()
-    .await?;
-    Ok(LookupSnapshot::new(version, as_of, universes.into_iter().flatten().collect()))
-}
-
-/// Returns the session of the newest run, which the memberships of today stand at.
-async fn newest_session(store: &dyn Store, environment: &str) -> Result<Option<Date>, StoreError> {
-    let runs = store.run_list(environment, RUNS_LOOKED_AT, 0).await?;
-    let is_done = |status: &str| matches!(status, "completed" | "completed_with_errors" | "held");
-    Ok(runs.iter().filter(|run| is_done(&run.status)).filter_map(|run| run.session).max())
 }
 
 impl LookupSnapshot {
@@ -377,14 +346,6 @@ impl LookupSnapshot {
             SetExpression::Difference(..) => members.retain(|symbol, _| !others.contains_key(symbol)),
         }
         Ok(members)
-    }
-
-    /// Compresses every answer that is not compressed yet.
-    fn compress(&self) {
-        let _ = self.list.gzip();
-        for universe in &self.universes {
-            let _ = (universe.answer.symbols.gzip(), universe.answer.members.gzip());
-        }
     }
 
     fn combinations(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<ReadyAnswer>>> {

@@ -257,6 +257,7 @@ async fn choose_session(
 async fn observe(store: &dyn Store, rules: &RuleSet, state: &State, session: Date) -> Result<Observation, SyncError> {
     let needs = Needs {
         company_names: rules.reads_company_name(),
+        details: rules.reads_details(),
         facts: rules.facts(),
         returns: state.market.last().is_none_or(|figures| figures.session != session),
     };

@@ -57,6 +57,7 @@ pub struct PostgresStore {
 /// The statements that depend on how this database names its columns.
 struct Sql {
     listings: String,
+    listings_plain: String,
     describe: String,
     names: String,
     entries: String,
@@ -72,7 +73,8 @@ struct Sql {
 impl Sql {
     fn new(columns: &Columns) -> Self {
         Self {
-            listings: observe::listings_sql(columns),
+            listings: observe::listings_sql(columns, true),
+            listings_plain: observe::listings_sql(columns, false),
             describe: lookup::describe_sql(columns),
             names: lookup::names_sql(columns),
             entries: apply::entries_sql(columns.entry_key_is_unique),
@@ -155,7 +157,8 @@ impl Store for PostgresStore {
 
     async fn observation_read(&self, session: Date, needs: &Needs) -> Result<Observation, StoreError> {
         let (client, sql) = self.ready().await?;
-        Ok(observe::observation_read(&client, &sql.listings, session, needs).await?)
+        let listings = if needs.details { &sql.listings } else { &sql.listings_plain };
+        Ok(observe::observation_read(&client, listings, session, needs).await?)
     }
 
     async fn state_read(&self, environment: &str, session: Date) -> Result<State, StoreError> {

@@ -23,6 +23,8 @@ pub enum Backend {
 pub struct Needs {
     /// Names of the securities, which are long and seldom used.
     pub company_names: bool,
+    /// Exchange, country, currency, and what is known of funds, which few rules look at.
+    pub details: bool,
     /// The loaded figures to read, by field name; others are not looked at.
     pub facts: Vec<String>,
     /// Returns since the session before, for the figures of the market.

@@ -182,7 +182,7 @@ async fn migrating_adds_what_is_missing_and_no_twins() {
 #[tokio::test]
 async fn listings_are_read_by_their_older_names() {
     let Some(older) = Older::migrated().await else { return };
-    let needs = Needs { company_names: true, facts: Vec::new(), returns: false };
+    let needs = Needs { company_names: true, details: true, facts: Vec::new(), returns: false };
     let observation = older.store.observation_read(MONDAY, &needs).await.expect("observes");
     assert_eq!(observation.len(), 3006);
     let at = |text: &str| observation.position(&symbol(text)).expect("a listing");
@@ -256,7 +256,7 @@ async fn a_run_writes_its_own_rows_and_no_others() {
 async fn preserving_leaves_other_programs_entries() {
     let Some(older) = Older::migrated().await else { return };
     let rule_set = rules(RULES);
-    let needs = Needs { company_names: false, facts: Vec::new(), returns: false };
+    let needs = Needs { company_names: false, details: true, facts: Vec::new(), returns: false };
     let observation = older.store.observation_read(MONDAY, &needs).await.expect("observes");
     let state = older.store.state_read(ENVIRONMENT, MONDAY).await.expect("reads");
     let request = Request { mode: Mode::Full, undefined: Undefined::Preserve, holds: Holds::Wait };

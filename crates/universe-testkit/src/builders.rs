@@ -154,7 +154,12 @@ pub fn rules(files: &[(&str, &str)]) -> RuleSet {
 /// When the store cannot be read.
 pub async fn plan(store: &dyn Store, session: Date, rules: &RuleSet) -> Plan {
     let request = Request { mode: Mode::Full, undefined: Undefined::Retire, holds: Holds::Wait };
-    let needs = Needs { company_names: rules.reads_company_name(), facts: rules.facts(), returns: true };
+    let needs = Needs {
+        company_names: rules.reads_company_name(),
+        details: rules.reads_details(),
+        facts: rules.facts(),
+        returns: true,
+    };
     let observation = store.observation_read(session, &needs).await.expect("observes");
     let state = store.state_read(ENVIRONMENT, session).await.expect("reads the state");
     planner::plan(&observation, rules, &state, request)

@@ -58,7 +58,8 @@ impl Planner<'_> {
         let before = self.before.remove(&target.naming.id).unwrap_or_default();
         let (mut added, mut removed) = (Vec::new(), Vec::new());
         if before != target.members {
-            let (was, is) = (Marks::of(&before, self.numbering.len()), Marks::of(&target.members, self.numbering.len()));
+            let (was, is) =
+                (Marks::of(&before, self.numbering.len()), Marks::of(&target.members, self.numbering.len()));
             added.extend(target.members.iter().filter(|l| !was.has(**l)).map(|l| self.addition(&target, *l)));
             removed.extend(before.iter().filter(|l| !is.has(**l)).map(|l| self.removal(&target, *l)));
             removed.sort_unstable_by(|a, b| self.numbering.symbol(a.listing).cmp(self.numbering.symbol(b.listing)));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::defaults::DEFAULT_FILES;
-use super::{Definition, Membership, Rule, RuleError};
+use super::{Definition, GroupField, Membership, Rule, RuleError};
 use crate::{UniverseId, UniverseType};
 
 /// The shipped profiles: `classic` has the seeds' thresholds as they are, `steady` adds buffers.
@@ -124,6 +124,18 @@ impl RuleSet {
         self.rules.iter().any(|rule| {
             rule.share_classes == super::ShareClasses::OnePerCompany
                 || rule.screen.as_ref().is_some_and(crate::Screen::reads_company_name)
+        })
+    }
+
+    /// Returns whether any rule reads what few do: exchange, country, currency, and what is known of funds.
+    #[must_use]
+    pub fn reads_details(&self) -> bool {
+        self.rules.iter().any(|rule| {
+            let by_field = match &rule.definition {
+                Definition::Groups(groups) => matches!(groups.by, GroupField::Country | GroupField::Exchange),
+                Definition::Single(_) | Definition::Bands(_) | Definition::Rankings(_) => false,
+            };
+            by_field || rule.metric.reads_details() || rule.screen.as_ref().is_some_and(crate::Screen::reads_details)
         })
     }
 

@@ -31,8 +31,7 @@ const READS: &[&str] = &[
     where session <= ?1 order by session desc limit 300",
     "select distinct session from universe_snapshot where session <= ?1",
     "select symbol, security_type, is_active, delisted_date, listing_date, first_seen_session, last_seen_session,
-        ipo_year, market_cap, weighted_shares_outstanding, exchange, sector, industry, country, currency, etf_type,
-        issuer, aum_millions
+        ipo_year, market_cap, weighted_shares_outstanding, sector, industry
     from symbols
     where ?1 is not null",
     "select symbol, close, volume from ohlcv_daily where date = ?1",

@@ -82,12 +82,23 @@ const ABSENT: &str = "\u{1e}";
 /// How many texts are read as one.
 const TEXTS: usize = 6;
 
-/// Returns the statement that reads every listing, in any order.
-pub(super) fn listings_sql(columns: &Columns) -> String {
+/// Returns the statement that reads every listing, in any order; without details their places stay empty.
+pub(super) fn listings_sql(columns: &Columns, details: bool) -> String {
     let Columns { company_name, security_type, exchange, listing_date, is_active, .. } = columns;
-    let texts = [security_type, exchange, "sector", "industry", "country", "currency"]
-        .map(|column| format!("coalesce(s.{column}::text, chr(30))"))
-        .join("\n    || chr(31) || ");
+    let needed = |column: &str| format!("coalesce(s.{column}::text, chr(30))");
+    let detail = |column: &str| if details { needed(column) } else { "chr(30)".to_owned() };
+    let of_fund = |column: &str, kind: &str| format!("{}::{kind}", if details { column } else { "null" });
+    let (etf_type, issuer) = (of_fund("s.etf_type", "text"), of_fund("s.issuer", "text"));
+    let aum_millions = of_fund("s.aum_millions", "double precision");
+    let texts = [
+        needed(security_type),
+        detail(exchange),
+        needed("sector"),
+        needed("industry"),
+        detail("country"),
+        detail("currency"),
+    ]
+    .join("\n    || chr(31) || ");
     format!(
         "select
   s.symbol::text,
@@ -101,9 +112,9 @@ pub(super) fn listings_sql(columns: &Columns) -> String {
   s.ipo_year,
   s.market_cap::bigint,
   s.weighted_shares_outstanding::bigint,
-  s.etf_type::text,
-  s.issuer::text,
-  s.aum_millions::double precision
+  {etf_type},
+  {issuer},
+  {aum_millions}
 from public.symbols s"
     )
 }

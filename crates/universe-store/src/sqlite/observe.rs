@@ -15,19 +15,26 @@ use crate::{Needs, StoreError};
 /// How many sessions of market figures a run is given: a year and a month.
 const MARKET_SESSIONS_MAX: u32 = 300;
 
+const LISTINGS: &str = "select
+    symbol, company_name, security_type, is_active, delisted_date, listing_date, first_seen_session, last_seen_session,
+    ipo_year, market_cap, weighted_shares_outstanding, sector, industry, exchange, country, currency, etf_type, issuer,
+    aum_millions
+from symbols
+order by symbol";
+
+/// The same without the details, whose places stay empty.
+const LISTINGS_PLAIN: &str = "select
+    symbol, company_name, security_type, is_active, delisted_date, listing_date, first_seen_session, last_seen_session,
+    ipo_year, market_cap, weighted_shares_outstanding, sector, industry
+from symbols
+order by symbol";
+
 pub(super) fn observation_read(db: &Connection, session: Date, needs: &Needs) -> Result<Observation, StoreError> {
     let day_text = DayText::from(session);
     let snapshots = snapshot_sessions(db, session)?;
     let mut observation = Observation::empty(session);
     let mut shown_later = Vec::new();
-    let mut listings = db.prepare_cached(
-        "select
-            symbol, company_name, security_type, is_active, delisted_date, listing_date, first_seen_session,
-            last_seen_session, ipo_year, market_cap, weighted_shares_outstanding, exchange, sector, industry,
-            country, currency, etf_type, issuer, aum_millions
-        from symbols
-        order by symbol",
-    )?;
+    let mut listings = db.prepare_cached(if needs.details { LISTINGS } else { LISTINGS_PLAIN })?;
     let mut closes =
         db.prepare_cached("select symbol, close, volume from ohlcv_daily where date = ?1 order by symbol")?;
     let mut earlier = db.prepare_cached(
@@ -60,6 +67,7 @@ pub(super) fn observation_read(db: &Connection, session: Date, needs: &Needs) ->
             let missed = snapshots.len() - snapshots.partition_point(|snapshot| *snapshot <= seen);
             u16::try_from(missed).unwrap_or(u16::MAX)
         });
+        let detail = |column| if needs.details { text(row, column) } else { Ok(None) };
         observation.push(ObservedListing {
             symbol,
             company_name: if is_name_needed { text(row, 1)? } else { None },
@@ -74,14 +82,14 @@ pub(super) fn observation_read(db: &Connection, session: Date, needs: &Needs) ->
             shares: row.get(10)?,
             close: close.map(|(close, _)| close),
             volume: close.and_then(|(_, volume)| volume),
-            exchange: text(row, 11)?,
-            sector: text(row, 12)?,
-            industry: text(row, 13)?,
-            country: text(row, 14)?,
-            currency: text(row, 15)?,
-            etf_type: text(row, 16)?,
-            issuer: text(row, 17)?,
-            aum_millions: row.get(18)?,
+            sector: text(row, 11)?,
+            industry: text(row, 12)?,
+            exchange: detail(13)?,
+            country: detail(14)?,
+            currency: detail(15)?,
+            etf_type: detail(16)?,
+            issuer: detail(17)?,
+            aum_millions: if needs.details { row.get(18)? } else { None },
         });
     }
     for field in &needs.facts {

@@ -187,7 +187,7 @@ async fn dates_and_instants_of_other_programs_are_read() {
             values ('etf_universe', 'Mine', 'mine', '[\"SPY\"]', '2024-01-02 03:04:05')",
         )
         .expect("writes");
-    let needs = Needs { company_names: false, facts: Vec::new(), returns: false };
+    let needs = Needs { company_names: false, details: true, facts: Vec::new(), returns: false };
     let seen = store.observation_read(SESSION, &needs).await.expect("reads");
     assert_eq!(seen.listing_date, [Some(date(1980, 12, 12))]);
     let listed = store.universe_list("DEFAULT").await.expect("reads");

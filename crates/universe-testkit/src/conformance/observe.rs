@@ -9,7 +9,7 @@ use universe_store::Needs;
 use super::Subject;
 use crate::builders::{MONDAY, TUESDAY, WEDNESDAY, fund, instant, load, load_record, snapshot, stock, symbol, symbols};
 
-const NOTHING: Needs = Needs { company_names: false, facts: Vec::new(), returns: false };
+const NOTHING: Needs = Needs { company_names: false, details: true, facts: Vec::new(), returns: false };
 
 /// Listings are in byte order of symbol; one without a close of the session has its latest before.
 pub async fn listings_come_in_order_with_their_latest_closes(subject: &Subject) {

@@ -70,7 +70,7 @@ async fn members(
     } else {
         output::remark(global, &format!("{id} has {} already, the same as the list", counted(members.len())));
     }
-    let needs = Needs { company_names: false, facts: Vec::new(), returns: false };
+    let needs = Needs { company_names: false, details: false, facts: Vec::new(), returns: false };
     let known = store.observation_read(outcome.plan.session, &needs).await?.symbol;
     let unknown: Vec<&str> =
         members.iter().filter(|symbol| known.binary_search(symbol).is_err()).map(Symbol::as_str).collect();
