@@ -58,6 +58,8 @@ async fn read_once(
         if let Some(same) = same.filter(|_| unchanged == Unchanged::Keep && before.is_some_and(|b| b.as_of == as_of)) {
             return Ok::<_, StoreError>(Some(Arc::clone(same)));
         }
+        // SQLite answers without ever waiting: whoever looks out for a newer version must get a turn.
+        tokio::task::yield_now().await;
         let Some(found) = store.member_list(environment, &record.id, None, None).await? else { return Ok(None) };
         let ready = ReadyUniverse::new(found.universe, found.members, as_of);
         // Of equal answers the old one is kept, which may be compressed already.
