@@ -59,6 +59,16 @@ pub struct SyncOutcome {
     pub was_written: bool,
     /// What a person should know about the data that it went by.
     pub remarks: Vec<String>,
+    /// When everything was written: later than the end in the record, which is written with it.
+    pub ended_at: Timestamp,
+}
+
+impl SyncOutcome {
+    /// Returns how long the run took, with all that it read and wrote.
+    #[must_use]
+    pub fn duration_seconds(&self) -> f64 {
+        self.run.started_at.map_or(0.0, |began| self.ended_at.duration_since(began).as_secs_f64())
+    }
 }
 
 /// Called before each step with the number of steps done.
@@ -154,7 +164,13 @@ async fn synchronize(
         check_duration(&mut plan, started_at, finished_at);
         plan.alerts.extend(alerts);
         complete(&mut run, &plan, &durations, finished_at);
-        let outcome = |was_written, run, plan| SyncOutcome { run, plan, was_written, remarks: remarks.clone() };
+        let outcome = |was_written, run, plan| SyncOutcome {
+            run,
+            plan,
+            was_written,
+            remarks: remarks.clone(),
+            ended_at: ambient.now(),
+        };
         if plan.is_empty() || request.writing == Writing::DryRun {
             if claimed.is_some() {
                 let events = if run.dry_run { Vec::new() } else { events_of(&plan, &run, &[]) };
@@ -221,10 +237,14 @@ pub async fn sync_import(
         let plan = plan_import(&observation, rules, &state, id);
         complete(&mut run, &plan, &[], ambient.now());
         if plan.universes.is_empty() {
-            return Ok(SyncOutcome { run, plan, was_written: false, remarks: Vec::new() });
+            let ended_at = ambient.now();
+            return Ok(SyncOutcome { run, plan, was_written: false, remarks: Vec::new(), ended_at });
         }
         match apply(store, &plan, &run).await {
-            Ok(()) => return Ok(SyncOutcome { run, plan, was_written: true, remarks: Vec::new() }),
+            Ok(()) => {
+                let ended_at = ambient.now();
+                return Ok(SyncOutcome { run, plan, was_written: true, remarks: Vec::new(), ended_at });
+            }
             Err(StoreError::Stale { .. }) if attempts < STALE_RETRIES_MAX => attempts += 1,
             Err(error) => return Err(SyncError::Apply(error)),
         }

@@ -68,7 +68,7 @@ pub(crate) fn exit_code(outcome: &SyncOutcome) -> u8 {
 
 fn json(outcome: &SyncOutcome) -> Value {
     let run = &outcome.run;
-    let duration = run.duration_seconds();
+    let duration = outcome.duration_seconds();
     json!({
         "job_id": run.run_id,
         "status": run.status,
@@ -125,7 +125,7 @@ fn changes_table(plan: &Plan) -> Rows {
 
 fn summary(outcome: &SyncOutcome, dry_run: bool) -> String {
     let run = &outcome.run;
-    let seconds = run.duration_seconds().unwrap_or(0.0);
+    let seconds = outcome.duration_seconds();
     let mut text = format!(
         "session {}  {}  {} changes in {} universes  {seconds:.3} s",
         outcome.plan.session,
