@@ -66,6 +66,8 @@ pub async fn work_once(daemon: &Daemon, settings: WorkerSettings) -> Result<Opti
         tracing::error!(run.id = %run_id, "the process of a run died; the run is marked as failed");
         daemon.outbox_written.notify_one();
     }
+    // Read anew, for that took a while: a run does not begin before it was ordered.
+    let now = daemon.ambient.now();
     let claimed = store.run_claim(environment, &daemon.holder, now, settings.lease_seconds).await?;
     let Some(claimed) = claimed else { return Ok(None) };
     carry_out(daemon, settings, &claimed).await;
