@@ -97,29 +97,36 @@ impl Observation {
     /// Returns an observation without listings.
     #[must_use]
     pub fn empty(session: Date) -> Self {
+        Self::with_capacity(session, 0)
+    }
+
+    /// Returns an observation without listings, with room for so many.
+    #[must_use]
+    pub fn with_capacity(session: Date, listings: usize) -> Self {
+        let texts = || TextColumn { codes: Vec::with_capacity(listings), ..TextColumn::default() };
         Self {
             session,
-            symbol: Vec::new(),
-            company_name: TextColumn::default(),
-            security_type: Vec::new(),
-            is_active: Vec::new(),
-            delisted_date: Vec::new(),
-            listing_date: Vec::new(),
-            first_seen_session: Vec::new(),
-            sessions_absent: Vec::new(),
-            ipo_year: Vec::new(),
-            recorded_cap: Vec::new(),
-            shares: Vec::new(),
-            close: Vec::new(),
-            volume: Vec::new(),
-            exchange: TextColumn::default(),
-            sector: TextColumn::default(),
-            industry: TextColumn::default(),
-            country: TextColumn::default(),
-            currency: TextColumn::default(),
-            etf_type: TextColumn::default(),
-            issuer: TextColumn::default(),
-            aum_millions: Vec::new(),
+            symbol: Vec::with_capacity(listings),
+            company_name: texts(),
+            security_type: Vec::with_capacity(listings),
+            is_active: Vec::with_capacity(listings),
+            delisted_date: Vec::with_capacity(listings),
+            listing_date: Vec::with_capacity(listings),
+            first_seen_session: Vec::with_capacity(listings),
+            sessions_absent: Vec::with_capacity(listings),
+            ipo_year: Vec::with_capacity(listings),
+            recorded_cap: Vec::with_capacity(listings),
+            shares: Vec::with_capacity(listings),
+            close: Vec::with_capacity(listings),
+            volume: Vec::with_capacity(listings),
+            exchange: texts(),
+            sector: texts(),
+            industry: texts(),
+            country: texts(),
+            currency: texts(),
+            etf_type: texts(),
+            issuer: texts(),
+            aum_millions: Vec::with_capacity(listings),
             facts: BTreeMap::new(),
             returns: Vec::new(),
         }

@@ -81,7 +81,7 @@ pub struct Planner<'a> {
     rules: &'a RuleSet,
     state: &'a State,
     request: Request,
-    numbering: Numbering,
+    numbering: Numbering<'a>,
     before: BTreeMap<UniverseId, Vec<u32>>,
     caps: Vec<Option<Usd>>,
     caps_moved: Vec<u32>,
@@ -138,16 +138,17 @@ impl<'a> Planner<'a> {
     /// Looks at the inputs.
     #[must_use]
     pub fn new(observation: &'a Observation, rules: &'a RuleSet, state: &'a State, request: Request) -> Self {
-        let numbering = Numbering::new(observation, rules, state);
-        let before = state
-            .universes
-            .iter()
-            .map(|(id, universe)| {
-                // What another program wrote has no intervals: a universe that takes its place starts anew.
-                let members = if universe.rule.is_some() { universe.members.as_slice() } else { &[] };
-                (id.clone(), members.iter().map(|s| numbering.number(s)).collect())
-            })
-            .collect();
+        let mut numbering = Numbering::new(observation);
+        let mut before = BTreeMap::new();
+        for (id, universe) in &state.universes {
+            let members: Vec<u32> = universe.members.iter().map(|symbol| numbering.take(symbol)).collect();
+            // What another program wrote has no intervals: a universe that takes its place starts anew.
+            before.insert(id.clone(), if universe.rule.is_some() { members } else { Vec::new() });
+        }
+        let imported = state.imports.values().flat_map(|list| &list.symbols);
+        for symbol in imported.chain(rules.rules.iter().flat_map(|rule| rule.listed_symbols())) {
+            numbering.take(symbol);
+        }
         let figures = state.market.iter().rev().find(|figures| figures.session == observation.session).copied();
         let earlier: Vec<MarketSession> =
             state.market.iter().filter(|figures| figures.session < observation.session).copied().collect();

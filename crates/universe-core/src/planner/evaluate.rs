@@ -185,7 +185,7 @@ impl Planner<'_> {
         let Membership::Screened { selection, when, .. } = &single.membership else { return Ok(Vec::new()) };
         let regime = self.market.map(|market| market.regime);
         let selection = when.iter().find(|(r, _)| Some(*r) == regime).map_or(*selection, |(_, other)| *other);
-        let before = self.members_before(&single.naming.id);
+        let before = self.incumbents(rule, &single.naming.id);
         let (mut members, mut ranks) = (Vec::new(), None);
         if selection == Selection::default() {
             members.extend((0_u32..).zip(eligible.iter()).filter(|(_, eligible)| **eligible).map(|(l, _)| l));
@@ -249,7 +249,7 @@ impl Planner<'_> {
         let scored = self.scored(rule, eligible)?;
         let ranks = Arc::new(self.ranks(&scored));
         let targets = rankings.iter().map(|ranking| {
-            let before = self.members_before(&ranking.naming.id);
+            let before = self.incumbents(rule, &ranking.naming.id);
             let members = ranked_members(&scored, ranking.count, rule.buffer, &before);
             let mut target = self.target(rule, ranking.naming.clone(), Basis::Rank { count: ranking.count }, members);
             target.is_ranked = true;
@@ -299,7 +299,7 @@ impl Planner<'_> {
                 target.eligible = Some(Arc::clone(eligible));
                 return target;
             };
-            let members = ranked_members(&scored, count, rule.buffer, &self.members_before(&naming.id));
+            let members = ranked_members(&scored, count, rule.buffer, &self.incumbents(rule, &naming.id));
             let mut target = self.target(rule, naming.clone(), Basis::Rank { count }, members);
             target.is_ranked = true;
             target.ranks = Some(Arc::new(self.ranks(&scored)));
@@ -357,7 +357,11 @@ impl Planner<'_> {
         }
     }
 
-    fn members_before(&self, id: &UniverseId) -> BTreeSet<u32> {
+    /// The members that a buffer favours; none where there is no buffer.
+    fn incumbents(&self, rule: &Rule, id: &UniverseId) -> BTreeSet<u32> {
+        if rule.buffer == 0.0 {
+            return BTreeSet::new();
+        }
         self.before.get(id).into_iter().flatten().copied().collect()
     }
 
@@ -379,8 +383,8 @@ fn ranked_members(scored: &[Scored], count: usize, buffer: f64, before: &BTreeSe
     let in_order = |chosen: &dyn Fn(usize, u32) -> bool| -> Vec<u32> {
         scored.iter().enumerate().filter(|(at, (_, l))| chosen(at + 1, *l)).map(|(_, (_, l))| *l).collect()
     };
-    if buffer == 0.0 || before.is_empty() {
-        return in_order(&|rank, _| rank <= count);
+    if before.is_empty() {
+        return scored.iter().take(count).map(|(_, listing)| *listing).collect();
     }
     let stay = (count as f64 * (1.0 + buffer)).round() as usize;
     let enter = (count as f64 * (1.0 - buffer)).round() as usize;

@@ -273,7 +273,7 @@ fn action(present: Option<&UniverseState>, target: &Target, before: &[u32], memb
 }
 
 /// A text that is equal for equal holds, and short.
-fn fingerprint_of_holds(universes: &[UniversePlan], numbering: &Numbering) -> Option<String> {
+fn fingerprint_of_holds(universes: &[UniversePlan], numbering: &Numbering<'_>) -> Option<String> {
     let mut hasher = blake3::Hasher::new();
     let mut any = false;
     for universe in universes {

@@ -2,56 +2,54 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::rule::RuleSet;
-use crate::state::State;
 use crate::{Observation, Symbol};
 
-/// Numbers symbols; the first `observed` numbers are the positions in the observation.
-pub(super) struct Numbering {
-    symbols: Vec<Symbol>,
-    numbers: FxHashMap<Symbol, u32>,
-    observed: usize,
+/// Numbers symbols; the first numbers are the positions in the observation.
+pub(super) struct Numbering<'a> {
+    observed: &'a [Symbol],
+    others: Vec<&'a Symbol>,
+    numbers: FxHashMap<&'a Symbol, u32>,
 }
 
-impl Numbering {
-    pub(super) fn new(observation: &Observation, rules: &RuleSet, state: &State) -> Self {
-        let observed = observation.len();
-        let mut symbols = observation.symbol.clone();
-        let mut numbers = FxHashMap::with_capacity_and_hasher(observed, rustc_hash::FxBuildHasher);
-        let number = |at: usize| u32::try_from(at).expect("fewer symbols than u32 holds");
-        numbers.extend(symbols.iter().cloned().enumerate().map(|(at, symbol)| (symbol, number(at))));
-        let entries = state.universes.values().flat_map(|universe| &universe.members);
-        let imports = state.imports.values().flat_map(|list| &list.symbols);
-        let listed = rules.rules.iter().flat_map(|rule| rule.listed_symbols());
-        let mut others: Vec<&Symbol> =
-            entries.chain(imports).chain(listed).filter(|symbol| !numbers.contains_key(*symbol)).collect();
-        others.sort();
-        others.dedup();
-        for symbol in others {
-            numbers.insert(symbol.clone(), number(symbols.len()));
-            symbols.push(symbol.clone());
-        }
-        Self { symbols, numbers, observed }
+impl<'a> Numbering<'a> {
+    /// Numbers what was observed.
+    pub(super) fn new(observation: &'a Observation) -> Self {
+        let observed = observation.symbol.as_slice();
+        let mut numbers = FxHashMap::with_capacity_and_hasher(observed.len(), rustc_hash::FxBuildHasher);
+        numbers.extend(observed.iter().zip(0_u32..));
+        Self { observed, others: Vec::new(), numbers }
     }
 
+    /// Numbers a symbol, which may be new.
+    pub(super) fn take(&mut self, symbol: &'a Symbol) -> u32 {
+        let next = u32::try_from(self.len()).expect("fewer symbols than u32 holds");
+        let number = *self.numbers.entry(symbol).or_insert(next);
+        if number == next {
+            self.others.push(symbol);
+        }
+        number
+    }
+
+    /// Returns the number of a symbol that was taken.
     pub(super) fn number(&self, symbol: &Symbol) -> u32 {
         self.numbers[symbol]
     }
 
-    pub(super) fn symbol(&self, listing: u32) -> &Symbol {
-        &self.symbols[listing as usize]
+    pub(super) fn symbol(&self, listing: u32) -> &'a Symbol {
+        let at = listing as usize;
+        self.observed.get(at).unwrap_or_else(|| self.others[at - self.observed.len()])
     }
 
     pub(super) fn is_observed(&self, listing: u32) -> bool {
-        (listing as usize) < self.observed
+        (listing as usize) < self.observed.len()
     }
 
     pub(super) fn len(&self) -> usize {
-        self.symbols.len()
+        self.observed.len() + self.others.len()
     }
 
     pub(super) fn into_symbols(self) -> Vec<Symbol> {
-        self.symbols
+        self.observed.iter().chain(self.others).cloned().collect()
     }
 
     /// Sorts by symbol. Numbers of observed listings already are in that order.

@@ -146,7 +146,7 @@ pub(super) async fn observation_read(
     listings.sort_by(|a, b| a.symbol.cmp(&b.symbol));
     closes.sort_by(|a, b| a.symbol.cmp(&b.symbol));
 
-    let mut observation = Observation::empty(session);
+    let mut observation = Observation::with_capacity(session, listings.len());
     let mut shown_later = Vec::new();
     let mut closes = closes.into_iter().peekable();
     for listing in listings {

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use jiff::civil::Date;
+use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator as _;
 use rusqlite::{Connection, OptionalExtension, Rows, params};
 use universe_core::market::MarketSession;
 use universe_core::{FactWalk, Observation, ObservedListing, Price, Symbol, Usd};
@@ -14,6 +15,9 @@ use crate::{Needs, StoreError};
 
 /// How many sessions of market figures a run is given: a year and a month.
 const MARKET_SESSIONS_MAX: u32 = 300;
+
+/// Room for the listings of the US market; more are taken all the same.
+const USUAL_LISTINGS: usize = 8_192;
 
 const LISTINGS: &str = "select
     symbol, company_name, security_type, is_active, delisted_date, listing_date, first_seen_session, last_seen_session,
@@ -32,7 +36,7 @@ order by symbol";
 pub(super) fn observation_read(db: &Connection, session: Date, needs: &Needs) -> Result<Observation, StoreError> {
     let day_text = DayText::from(session);
     let snapshots = snapshot_sessions(db, session)?;
-    let mut observation = Observation::empty(session);
+    let mut observation = Observation::with_capacity(session, USUAL_LISTINGS);
     let mut shown_later = Vec::new();
     let mut listings = db.prepare_cached(if needs.details { LISTINGS } else { LISTINGS_PLAIN })?;
     let mut closes =
@@ -200,30 +204,20 @@ fn read_fact(db: &Connection, field: &str, limit: DayText, seen: &mut Observatio
 /// The closes of one session in order of symbol, walked along with a list in the same order.
 struct Closes<'s> {
     rows: Rows<'s>,
-    next: Option<(Symbol, Price, Option<i64>)>,
 }
 
 impl<'s> Closes<'s> {
-    fn begin(rows: Rows<'s>) -> rusqlite::Result<Self> {
-        let mut closes = Self { rows, next: None };
-        closes.advance()?;
-        Ok(closes)
-    }
-
-    fn advance(&mut self) -> rusqlite::Result<()> {
-        self.next = match self.rows.next()? {
-            Some(row) => Some((symbol(row, 0)?, row.get::<_, Dollars>(1)?.0, row.get(2)?)),
-            None => None,
-        };
-        Ok(())
+    fn begin(mut rows: Rows<'s>) -> rusqlite::Result<Self> {
+        rows.advance()?;
+        Ok(Self { rows })
     }
 
     /// Returns the close and volume of a symbol; symbols must be asked for in their order.
     fn of(&mut self, symbol: &Symbol) -> rusqlite::Result<Option<(Price, Option<i64>)>> {
-        while let Some((next, close, volume)) = &self.next {
-            match next.cmp(symbol) {
-                Ordering::Less => self.advance()?,
-                Ordering::Equal => return Ok(Some((*close, *volume))),
+        while let Some(row) = self.rows.get() {
+            match text(row, 0)?.unwrap_or_default().cmp(symbol.as_str()) {
+                Ordering::Less => self.rows.advance()?,
+                Ordering::Equal => return Ok(Some((row.get::<_, Dollars>(1)?.0, row.get(2)?))),
                 Ordering::Greater => break,
             }
         }
