@@ -71,7 +71,7 @@ impl Planner<'_> {
         let unknown: Vec<_> = (0..self.observation.len())
             .filter(|i| self.listed[*i] && self.observation.sessions_absent[*i] == 0)
             .filter(|i| matches!(self.observation.security_type[*i], SecurityType::Cs | SecurityType::Adrc))
-            .filter(|i| self.is_recent_offering(*i as u32) && self.caps[*i].is_none())
+            .filter(|i| self.caps[*i].is_none() && self.is_recent_offering(*i as u32))
             .map(|i| &self.observation.symbol[i])
             .collect();
         if !unknown.is_empty() {

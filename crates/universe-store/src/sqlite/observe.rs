@@ -19,26 +19,26 @@ const MARKET_SESSIONS_MAX: u32 = 300;
 /// Room for the listings of the US market; more are taken all the same.
 const USUAL_LISTINGS: usize = 8_192;
 
-const LISTINGS: &str = "select
-    symbol, company_name, security_type, is_active, delisted_date, listing_date, first_seen_session, last_seen_session,
-    ipo_year, market_cap, weighted_shares_outstanding, sector, industry, exchange, country, currency, etf_type, issuer,
-    aum_millions
-from symbols
-order by symbol";
-
-/// The same without the details, whose places stay empty.
-const LISTINGS_PLAIN: &str = "select
-    symbol, company_name, security_type, is_active, delisted_date, listing_date, first_seen_session, last_seen_session,
-    ipo_year, market_cap, weighted_shares_outstanding, sector, industry
-from symbols
-order by symbol";
+/// Returns the statement that reads every listing; what is not needed is not read, and its places stay empty.
+fn listings_sql(needs: &Needs) -> String {
+    let names = if needs.company_names { "company_name" } else { "null" };
+    let details = if needs.details { ", exchange, country, currency, etf_type, issuer, aum_millions" } else { "" };
+    format!(
+        "select
+            symbol, security_type, is_active, delisted_date, listing_date, first_seen_session, last_seen_session,
+            ipo_year, market_cap, weighted_shares_outstanding, sector, industry, {names}{details}
+        from symbols
+        order by symbol"
+    )
+}
 
 pub(super) fn observation_read(db: &Connection, session: Date, needs: &Needs) -> Result<Observation, StoreError> {
     let day_text = DayText::from(session);
     let snapshots = snapshot_sessions(db, session)?;
     let mut observation = Observation::with_capacity(session, USUAL_LISTINGS);
     let mut shown_later = Vec::new();
-    let mut listings = db.prepare_cached(if needs.details { LISTINGS } else { LISTINGS_PLAIN })?;
+    let mut listings = db.prepare_cached(&listings_sql(needs))?;
+    let mut name_of = db.prepare_cached("select company_name from symbols where symbol = ?1")?;
     let mut closes =
         db.prepare_cached("select symbol, close, volume from ohlcv_daily where date = ?1 order by symbol")?;
     let mut earlier = db.prepare_cached(
@@ -60,10 +60,15 @@ pub(super) fn observation_read(db: &Connection, session: Date, needs: &Needs) ->
                 })
                 .optional()?,
         };
-        let security_type = text(row, 2)?;
-        let is_name_needed =
-            needs.company_names || security_type.and_then(universe_core::SecurityType::from_code).is_none();
-        let last_seen = day(row, 7)?;
+        let security_type = text(row, 1)?;
+        // A kind that nobody wrote is told from the name.
+        let is_told = security_type.and_then(universe_core::SecurityType::from_code).is_some();
+        let name: Option<String> = if is_told || needs.company_names {
+            None
+        } else {
+            name_of.query_row([symbol.as_str()], |row| row.get(0)).optional()?.flatten()
+        };
+        let last_seen = day(row, 6)?;
         if Some(session) < last_seen {
             shown_later.push(observation.len());
         }
@@ -74,20 +79,20 @@ pub(super) fn observation_read(db: &Connection, session: Date, needs: &Needs) ->
         let detail = |column| if needs.details { text(row, column) } else { Ok(None) };
         observation.push(ObservedListing {
             symbol,
-            company_name: if is_name_needed { text(row, 1)? } else { None },
+            company_name: text(row, 12)?.or(name.as_deref()),
             security_type,
-            is_active: row.get(3)?,
-            delisted_date: day(row, 4)?,
-            listing_date: day(row, 5)?,
-            first_seen_session: day(row, 6)?,
+            is_active: row.get(2)?,
+            delisted_date: day(row, 3)?,
+            listing_date: day(row, 4)?,
+            first_seen_session: day(row, 5)?,
             sessions_absent,
-            ipo_year: row.get(8)?,
-            recorded_cap: row.get::<_, Option<i64>>(9)?.map(Usd),
-            shares: row.get(10)?,
+            ipo_year: row.get(7)?,
+            recorded_cap: row.get::<_, Option<i64>>(8)?.map(Usd),
+            shares: row.get(9)?,
             close: close.map(|(close, _)| close),
             volume: close.and_then(|(_, volume)| volume),
-            sector: text(row, 11)?,
-            industry: text(row, 12)?,
+            sector: text(row, 10)?,
+            industry: text(row, 11)?,
             exchange: detail(13)?,
             country: detail(14)?,
             currency: detail(15)?,
