@@ -1,6 +1,6 @@
 //! Memberships, listings and runs in SQLite or PostgreSQL, behind one trait.
 //!
-//! Everything above speaks to [`Store`]; which database it is was decided once, by [`open`].
+//! Everything above speaks to [`Store`]; which database it is was decided once, by [`open()`].
 
 mod answers;
 mod as_of_facts;
