@@ -168,18 +168,27 @@ fn combined<'f>(
         };
         let mut members = combined(store, rules, known, left, question, remarks).await?;
         let others = combined(store, rules, known, right, question, remarks).await?;
-        match expression {
-            SetExpression::Universe(_) => {}
-            SetExpression::Union(..) => {
-                for (symbol, member) in others {
-                    members.entry(symbol).or_insert(member);
-                }
-            }
-            SetExpression::Intersection(..) => members.retain(|symbol, _| others.contains_key(symbol)),
-            SetExpression::Difference(..) => members.retain(|symbol, _| !others.contains_key(symbol)),
-        }
+        combine(expression, &mut members, others);
         Ok(members)
     })
+}
+
+/// Turns the members of the left side into those of the whole expression, given those of the right side.
+pub(crate) fn combine(
+    expression: &SetExpression,
+    members: &mut BTreeMap<Symbol, MemberRecord>,
+    others: BTreeMap<Symbol, MemberRecord>,
+) {
+    match expression {
+        SetExpression::Universe(_) => {}
+        SetExpression::Union(..) => {
+            for (symbol, member) in others {
+                members.entry(symbol).or_insert(member);
+            }
+        }
+        SetExpression::Intersection(..) => members.retain(|symbol, _| others.contains_key(symbol)),
+        SetExpression::Difference(..) => members.retain(|symbol, _| !others.contains_key(symbol)),
+    }
 }
 
 fn unknown(key: &str, known: &[UniverseId], rules: &RuleSet) -> LookupError {

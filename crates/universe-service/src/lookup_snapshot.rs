@@ -23,6 +23,7 @@ use universe_store::{MemberRecord, Store, StoreError, UniverseRecord};
 pub use body::Body;
 use read::{Unchanged, read};
 
+use crate::lookup::combine;
 use crate::{LookupError, resolve};
 
 /// How often the store is asked whether anything changed; half of the time within which answers are fresh.
@@ -335,16 +336,7 @@ impl LookupSnapshot {
         };
         let mut members = self.combined(left, rules)?;
         let others = self.combined(right, rules)?;
-        match expression {
-            SetExpression::Universe(_) => {}
-            SetExpression::Union(..) => {
-                for (symbol, member) in others {
-                    members.entry(symbol).or_insert(member);
-                }
-            }
-            SetExpression::Intersection(..) => members.retain(|symbol, _| others.contains_key(symbol)),
-            SetExpression::Difference(..) => members.retain(|symbol, _| !others.contains_key(symbol)),
-        }
+        combine(expression, &mut members, others);
         Ok(members)
     }
 

@@ -160,6 +160,25 @@ pub(crate) fn entry_members(value: &Value) -> Vec<Symbol> {
     symbols.into_iter().filter(|symbol| seen.insert(symbol.clone())).collect()
 }
 
+/// Returns the members that a question is about: as an entry of another program lists them, as the entry of
+/// our own does, or as the intervals have them for a session or an instant.
+pub(crate) fn members_asked(
+    entry: Option<&UnmanagedEntry>,
+    row: Option<&UniverseRow>,
+    intervals: &[Interval],
+    as_of: Option<Date>,
+    known_at: Option<Timestamp>,
+) -> Vec<MemberSince> {
+    let is_now = as_of.is_none() && known_at.is_none();
+    match (entry, row) {
+        (Some(entry), _) if is_now => {
+            entry_members(&entry.value).into_iter().map(|symbol| MemberSince { symbol, since: None }).collect()
+        }
+        (None, Some(row)) if is_now => members_now(member_symbols(&row.members), intervals),
+        _ => members_as_of(intervals, as_of, known_at),
+    }
+}
+
 /// Returns the members now, in the order of the entry.
 pub(crate) fn members_now(order: impl Iterator<Item = Symbol>, intervals: &[Interval]) -> Vec<MemberSince> {
     let since: BTreeMap<Symbol, Date> =

@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 use tokio_postgres::{Client, NoTls, Row};
 use universe_core::{ListingRecord, Snapshot};
 use universe_store::{PostgresStore, Store};
-use universe_testkit::builders::{apply, fund, instant, load, load_record, plan, rules, snapshot, stock, symbol};
+use universe_testkit::builders::{
+    RULES, apply, fund, instant, load, load_record, plan, rules, snapshot, stock, symbol,
+};
 use universe_testkit::{TestDatabase, test_database};
 
 /// Operations guide, "Check Recent Sync Activity".
@@ -117,46 +119,16 @@ FROM cache_entries
 WHERE type IN ('stock_universe', 'etf_universe')
 ORDER BY type, name, key;";
 
-const RULES: &[(&str, &str)] = &[
-    (
-        "rankings.toml",
-        "category = \"market_leader\"\n\
-        change_limit = { off = true }\n\
-        [[ranking]]\n\
-        key = \"top_2\"\n\
-        name = \"Top 2\"\n\
-        count = 2\n",
-    ),
-    (
-        "bands.toml",
-        "category = \"market_cap\"\n\
-        change_limit = { off = true }\n\
-        band = [\n\
-            { key = \"mega_cap\", name = \"Mega Cap\", at_least = 200e9 },\n\
-            { key = \"large_cap\", name = \"Large Cap\", at_least = 10e9 },\n\
-            { key = \"mid_cap\", name = \"Mid Cap\", at_least = 2e9 },\n\
-        ]\n",
-    ),
-    (
-        "etf_broad_market.toml",
-        "type = \"etf_universe\"\n\
-        category = \"etf\"\n\
-        [universe]\n\
-        key = \"index_broad_market\"\n\
-        name = \"Broad Market ETFs\"\n\
-        mirrors = [\"etf_core\"]\n\
-        symbols = [\"SPY\", \"QQQ\"]\n",
-    ),
-    (
-        "recent_ipos.toml",
-        "category = \"ipo\"\n\
+/// A list of recent offerings, beside the usual rules of the tests.
+const RECENT_IPOS: (&str, &str) = (
+    "recent_ipos.toml",
+    "category = \"ipo\"\n\
         change_limit = { off = true }\n\
         [universe]\n\
         key = \"recent_ipos\"\n\
         name = \"Recent IPOs\"\n\
         symbols = [\"RDDT\"]\n",
-    ),
-];
+);
 
 /// A synchronized database, and a connection in the role that may only read.
 struct Market {
@@ -185,7 +157,7 @@ async fn market() -> Option<Market> {
     let reference: Vec<_> = recent.into_iter().chain([delisted]).collect();
     store.listing_load(&reference, today, &load_record("symbols", None), instant(2)).await.expect("loads");
 
-    let planned = plan(&store, today, &rules(RULES)).await;
+    let planned = plan(&store, today, &rules(&[RULES, &[RECENT_IPOS]].concat())).await;
     apply(&store, &planned, 3).await.expect("applies");
     reader.batch_execute("set role tickstock_reader").await.expect("may become the reader");
     Some(Market { reader, today, database })

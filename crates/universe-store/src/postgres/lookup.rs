@@ -117,15 +117,8 @@ pub(super) async fn member_list(
         (None, None) => return Ok(None),
     };
     let intervals = if row.is_some() { intervals(client, environment, id).await? } else { Vec::new() };
-    let is_now = as_of.is_none() && known_at.is_none();
-    let members = match (&entry, &row) {
-        (Some(entry), _) if is_now => {
-            answers::entry_members(&entry.value).into_iter().map(|symbol| MemberSince { symbol, since: None }).collect()
-        }
-        (None, Some(row)) if is_now => answers::members_now(answers::member_symbols(&row.members), &intervals),
-        _ => answers::members_as_of(&intervals, as_of, known_at),
-    };
-    let is_ranked = is_now && universe.is_ranked;
+    let members = answers::members_asked(entry.as_ref(), row.as_ref(), &intervals, as_of, known_at);
+    let is_ranked = as_of.is_none() && known_at.is_none() && universe.is_ranked;
     let known_since = intervals.iter().map(|interval| interval.valid_from).min();
     let limit = match as_of {
         Some(as_of) => as_of,
