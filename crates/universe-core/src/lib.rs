@@ -16,6 +16,7 @@ mod security_type;
 pub mod state;
 mod suggest;
 mod symbol;
+mod timeframe;
 mod universe;
 
 pub use calendar::{
@@ -26,8 +27,9 @@ pub use issue::Issue;
 pub use money::{Price, Usd};
 pub use observation::{FactWalk, Observation, ObservedListing, TextColumn};
 pub use record::{Bar, ListingRecord, Snapshot, SnapshotRow};
-pub use screen::{EvaluationError, ExpressionError, Figures, Metric, Screen, Truth, WELL_KNOWN_FACTS};
+pub use screen::{EvaluationError, ExpressionError, Figures, Metric, Reading, Screen, Truth, WELL_KNOWN_FACTS};
 pub use security_type::SecurityType;
 pub use suggest::nearest;
 pub use symbol::{SYMBOL_LEN_MAX, Symbol, SymbolError, resolve_symbol};
+pub use timeframe::{TimedBar, Timeframe, TimeframeError};
 pub use universe::{Category, KEY_LEN_MAX, UniverseId, UniverseIdError, UniverseType, key_slug};

@@ -1,10 +1,11 @@
-//! Market data from files into domain records, and what is wrong with it into issues.
+//! Market data from files and from the Massive API into domain records, and what is wrong with it into issues.
 //!
 //! One module per source: [`read_screener`], [`read_snapshots`], [`read_symbols`], [`read_prices`],
-//! [`read_universe`]. A file is refused whole with a [`FeedError`]; a bad row is an
-//! [`Issue`](universe_core::Issue) in the [`Read`] that comes back, and the rest is read. Nothing here
-//! knows about a store, a clock or the network.
+//! [`read_universe`], and [`massive`] for the API. A file is refused whole with a [`FeedError`]; a bad row
+//! is an [`Issue`](universe_core::Issue) in the [`Read`] that comes back, and the rest is read. Nothing here
+//! knows about a store or the clock on the wall, and nothing but [`massive`] about the network.
 
+pub mod massive;
 mod prices;
 mod screener;
 mod snapshots;
