@@ -6,8 +6,10 @@
 
 mod attribute;
 mod evaluate;
+pub mod explain;
 mod finish;
 mod numbering;
+mod restore;
 mod share_class;
 mod steps;
 
@@ -19,6 +21,8 @@ use crate::rule::{Naming, Rule, RuleSet};
 use crate::state::State;
 use crate::{Category, Observation, Symbol, UniverseId, Usd};
 use numbering::Numbering;
+
+pub use restore::{Wanted, WantedMembers, deciding_rule, order_members, plan_restore};
 
 /// A listing counts as delisted after being missing from so many full snapshots in a row.
 ///
@@ -92,6 +96,8 @@ pub struct Planner<'a> {
     undefined: BTreeSet<UniverseId>,
     reports: Vec<StepReport>,
     alerts: Vec<crate::plan::Alert>,
+    /// Why members are put in their place, past the rules.
+    cause: Option<crate::plan::Cause>,
 }
 
 /// What a universe should be.
@@ -166,6 +172,7 @@ impl<'a> Planner<'a> {
             undefined: BTreeSet::new(),
             reports: Vec::new(),
             alerts: Vec::new(),
+            cause: None,
             observation,
             rules,
             state,

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::market::Regime;
-use crate::{Category, Metric, Screen, SecurityType, Symbol, UniverseId, UniverseType};
+use crate::{Category, Metric, Observation, Screen, SecurityType, Symbol, TextColumn, UniverseId, UniverseType};
 
 pub(crate) use file::CHANGE_LIMIT;
 pub use file::RuleError;
@@ -241,6 +241,30 @@ impl Band {
     #[must_use]
     pub fn admits(&self, metric: f64, buffer: f64) -> bool {
         Selection { count: None, at_least: Some(self.at_least), below: self.below }.admits(metric, buffer)
+    }
+}
+
+impl GroupField {
+    /// Returns the name of the field.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sector => "sector",
+            Self::Industry => "industry",
+            Self::Country => "country",
+            Self::Exchange => "exchange",
+        }
+    }
+
+    /// Returns the values of the field.
+    #[must_use]
+    pub const fn column(self, observation: &Observation) -> &TextColumn {
+        match self {
+            Self::Sector => &observation.sector,
+            Self::Industry => &observation.industry,
+            Self::Country => &observation.country,
+            Self::Exchange => &observation.exchange,
+        }
     }
 }
 

@@ -5,12 +5,14 @@
 
 mod evaluate;
 mod parse;
+mod render;
 
 use std::fmt;
 
 use compact_str::CompactString;
 
 pub use evaluate::Figures;
+pub use render::Reading;
 
 /// How deeply an expression may be nested; deeper ones are mistakes, and would exhaust the stack.
 const EXPRESSION_DEPTH_MAX: usize = 40;

@@ -1,11 +1,15 @@
 //! Why a listing comes or goes, and which step that belongs to.
 
+use super::restore::reason_of;
 use super::{Planner, Target};
 use crate::Category;
 use crate::plan::{Basis, Change, Reason, Step};
 
 impl Planner<'_> {
     pub(super) fn addition(&self, target: &Target, listing: u32) -> Change {
+        if let Some(cause) = &self.cause {
+            return Change { listing, step: self.step_of(target.category), reason: reason_of(cause, true) };
+        }
         let rank = target.ranks.as_ref().map_or(0, |ranks| ranks[listing as usize]);
         let recent = self.is_recent_offering(listing);
         let reason = match &target.basis {
@@ -26,6 +30,9 @@ impl Planner<'_> {
     }
 
     pub(super) fn removal(&self, target: &Target, listing: u32) -> Change {
+        if let Some(cause) = &self.cause {
+            return Change { listing, step: self.step_of(target.category), reason: reason_of(cause, false) };
+        }
         if !self.is_listed(listing) {
             let step = if self.request.mode.takes(Step::DelistedCleanup) {
                 Step::DelistedCleanup
@@ -48,10 +55,15 @@ impl Planner<'_> {
         };
         Change { listing, step: step_of(target.category), reason }
     }
+
+    /// The step that a change of a universe belongs to; whatever is restored belongs to the first one.
+    pub(super) fn step_of(&self, category: Category) -> Step {
+        if self.cause.is_some() { Step::MarketCapRecalculation } else { step_of(category) }
+    }
 }
 
 /// The step that decides the universes of a category.
-pub(super) const fn step_of(category: Category) -> Step {
+const fn step_of(category: Category) -> Step {
     match category {
         Category::Theme => Step::ThemeRebalancing,
         Category::Ipo => Step::IpoAssignment,

@@ -7,8 +7,7 @@ use super::share_class::one_line_per_company;
 use super::{Planner, Target, name_some};
 use crate::plan::{Basis, Rebalance, Step};
 use crate::rule::{
-    Band, CHANGE_LIMIT, Definition, GroupField, Groups, Membership, Naming, Ranking, Rule, Selection, ShareClasses,
-    SingleUniverse,
+    Band, CHANGE_LIMIT, Definition, Groups, Membership, Naming, Ranking, Rule, Selection, ShareClasses, SingleUniverse,
 };
 use crate::state::UniverseState;
 use crate::{Category, EvaluationError, Figures, Symbol, Truth, UniverseId};
@@ -154,19 +153,19 @@ impl Planner<'_> {
             eligible = one_line_per_company(seen, &self.caps, &eligible, |i| members.contains(&(i as u32)));
         }
         if let Some(screen) = &rule.screen {
-            let passed = screen.evaluate(self.figures_of_listings())?;
+            let passed = screen.evaluate(self.figures())?;
             eligible.iter_mut().zip(passed).for_each(|(eligible, truth)| *eligible &= truth == Truth::True);
         }
         Ok(eligible)
     }
 
-    fn figures_of_listings(&self) -> Figures<'_> {
+    pub(super) fn figures(&self) -> Figures<'_> {
         Figures { observation: self.observation, caps: &self.caps }
     }
 
     /// The eligible listings that have a metric, best first; ties by symbol.
     fn scored(&self, rule: &Rule, eligible: &[bool]) -> Result<Vec<Scored>, EvaluationError> {
-        let metric = rule.metric.evaluate(self.figures_of_listings())?;
+        let metric = rule.metric.evaluate(self.figures())?;
         let mut scored: Vec<Scored> = (0_u32..)
             .zip(metric)
             .filter(|(listing, _)| eligible[*listing as usize])
@@ -214,7 +213,7 @@ impl Planner<'_> {
 
     /// One state machine per listing: it stays in its band within the buffer, else goes where its metric says.
     fn bands(&self, rule: &Rule, bands: &[Band], eligible: &Arc<Vec<bool>>) -> Result<Vec<Target>, EvaluationError> {
-        let metric = rule.metric.evaluate(self.figures_of_listings())?;
+        let metric = rule.metric.evaluate(self.figures())?;
         let mut band_before: Vec<Option<usize>> = vec![None; self.observation.len()];
         for (at, band) in bands.iter().enumerate() {
             for listing in self.before.get(&band.naming.id).into_iter().flatten() {
@@ -262,12 +261,7 @@ impl Planner<'_> {
 
     fn groups(&self, rule: &Rule, groups: &Groups, eligible: &Arc<Vec<bool>>) -> Result<Vec<Target>, EvaluationError> {
         let seen = self.observation;
-        let column = match groups.by {
-            GroupField::Sector => &seen.sector,
-            GroupField::Industry => &seen.industry,
-            GroupField::Country => &seen.country,
-            GroupField::Exchange => &seen.exchange,
-        };
+        let column = groups.by.column(seen);
         // Several spellings may lead to one address; a value that gives no key has no universe.
         let namings: Vec<Option<Naming>> =
             column.values().iter().map(|v| groups.naming(rule.universe_type, groups.group_name(v))).collect();

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::attribute::step_of;
 use super::numbering::Numbering;
+use super::restore::reason_of;
 use super::{Holds, Planner, Target};
 use crate::plan::{
     Action, Alert, AlertKind, Basis, Change, Delisting, DelistingEvidence, HeldChange, Offering, Plan, Reason, Step,
@@ -45,6 +45,8 @@ impl Planner<'_> {
             held,
             is_news: is_news || self.figures.is_some_and(|figures| !self.state.market.contains(&figures)),
             symbols: self.numbering.into_symbols(),
+            cause: self.cause,
+            lists: Vec::new(),
         }
     }
 
@@ -171,7 +173,7 @@ impl Planner<'_> {
         let removed = universe.members.iter().map(|symbol| Change {
             listing: self.numbering.number(symbol),
             step: Step::MarketCapRecalculation,
-            reason: Reason::UniverseRetired,
+            reason: self.cause.as_ref().map_or(Reason::UniverseRetired, |cause| reason_of(cause, false)),
         });
         UniversePlan {
             id: id.clone(),
@@ -245,7 +247,7 @@ impl Planner<'_> {
                 *counts.entry(change.step).or_default() += 1;
             }
             if universe.action == Action::Created && universe.added.is_empty() {
-                *counts.entry(step_of(universe.category)).or_default() += 1;
+                *counts.entry(self.step_of(universe.category)).or_default() += 1;
             }
         }
         for report in self.reports.iter_mut().filter(|report| report.status == StepStatus::Success) {

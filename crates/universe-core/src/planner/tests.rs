@@ -15,20 +15,20 @@ const FULL: Request = Request { mode: Mode::Full, undefined: Undefined::Retire, 
 
 /// One listing of a test market; prices are one dollar, so that shares are the cap.
 #[derive(Clone, Debug)]
-struct Line {
-    symbol: &'static str,
-    name: String,
-    kind: SecurityType,
-    sector: Option<&'static str>,
-    cap: Option<i64>,
-    recorded_cap: Option<i64>,
-    listed_on: Option<Date>,
-    is_active: bool,
-    sessions_absent: u16,
-    volume: i64,
+pub(super) struct Line {
+    pub(super) symbol: &'static str,
+    pub(super) name: String,
+    pub(super) kind: SecurityType,
+    pub(super) sector: Option<&'static str>,
+    pub(super) cap: Option<i64>,
+    pub(super) recorded_cap: Option<i64>,
+    pub(super) listed_on: Option<Date>,
+    pub(super) is_active: bool,
+    pub(super) sessions_absent: u16,
+    pub(super) volume: i64,
 }
 
-fn line(symbol: &'static str, cap: f64) -> Line {
+pub(super) fn line(symbol: &'static str, cap: f64) -> Line {
     Line {
         symbol,
         name: format!("{symbol} Inc. Common Stock"),
@@ -43,7 +43,7 @@ fn line(symbol: &'static str, cap: f64) -> Line {
     }
 }
 
-fn market(session: Date, lines: &[Line]) -> Observation {
+pub(super) fn market(session: Date, lines: &[Line]) -> Observation {
     let mut lines = lines.to_vec();
     lines.sort_by_key(|line| line.symbol);
     let mut seen = Observation::empty(session);

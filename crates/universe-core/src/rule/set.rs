@@ -90,12 +90,7 @@ impl RuleSet {
     /// Returns whether an address is kept as a copy of another universe's entry.
     #[must_use]
     pub fn is_mirror(&self, id: &UniverseId) -> bool {
-        self.rules.iter().any(|rule| match &rule.definition {
-            Definition::Single(single) => {
-                rule.universe_type == id.universe_type && single.mirrors.iter().any(|key| key == id.key())
-            }
-            Definition::Bands(_) | Definition::Rankings(_) | Definition::Groups(_) => false,
-        })
+        self.rules.iter().any(|rule| rule.mirrors(id))
     }
 
     /// Returns every older key and what it stands for.
@@ -171,6 +166,13 @@ impl Rule {
             Definition::Rankings(rankings) => rankings.iter().map(|ranking| ranking.naming.id.clone()).collect(),
             Definition::Groups(_) => Vec::new(),
         }
+    }
+
+    /// Returns whether an address is kept as a copy of its universe's entry.
+    #[must_use]
+    pub fn mirrors(&self, id: &UniverseId) -> bool {
+        let Definition::Single(single) = &self.definition else { return false };
+        self.universe_type == id.universe_type && single.mirrors.iter().any(|key| key == id.key())
     }
 
     /// Returns the symbols that it lists itself, known to the market or not.

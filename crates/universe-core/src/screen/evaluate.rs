@@ -109,7 +109,7 @@ fn number(node: &Number, figures: Figures<'_>) -> Result<Vec<Option<f64>>, Faile
     })
 }
 
-fn number_field(field: &NumberField, figures: Figures<'_>) -> Vec<Option<f64>> {
+pub(super) fn number_field(field: &NumberField, figures: Figures<'_>) -> Vec<Option<f64>> {
     let seen = figures.observation;
     let per_listing = |value: &dyn Fn(usize) -> Option<f64>| (0..seen.len()).map(value).collect();
     match field {
@@ -131,22 +131,30 @@ fn number_field(field: &NumberField, figures: Figures<'_>) -> Vec<Option<f64>> {
 /// Answers a question about a text once per distinct value, then looks it up per listing.
 fn text(field: TextField, figures: Figures<'_>, holds: impl Fn(&str) -> bool) -> Vec<Truth> {
     let seen = figures.observation;
-    let column: &TextColumn = match field {
+    let column = match field {
         TextField::Symbol => return seen.symbol.iter().map(|symbol| Truth::from(holds(symbol.as_str()))).collect(),
         TextField::SecurityType => {
             return seen.security_type.iter().map(|kind| Truth::from(holds(kind.code()))).collect();
         }
-        TextField::CompanyName => &seen.company_name,
-        TextField::Exchange => &seen.exchange,
-        TextField::Sector => &seen.sector,
-        TextField::Industry => &seen.industry,
-        TextField::Country => &seen.country,
-        TextField::Currency => &seen.currency,
-        TextField::EtfType => &seen.etf_type,
-        TextField::Issuer => &seen.issuer,
+        _ => text_column(field, seen).expect("every other text is a column"),
     };
     let answers: Vec<Truth> = column.values().iter().map(|value| Truth::from(holds(value))).collect();
     (0..seen.len()).map(|i| column.code(i).map_or(Truth::Unknown, |code| answers[code])).collect()
+}
+
+/// Returns the column of a text; `None` for those that listings have otherwise.
+pub(super) fn text_column(field: TextField, seen: &Observation) -> Option<&TextColumn> {
+    match field {
+        TextField::Symbol | TextField::SecurityType => None,
+        TextField::CompanyName => Some(&seen.company_name),
+        TextField::Exchange => Some(&seen.exchange),
+        TextField::Sector => Some(&seen.sector),
+        TextField::Industry => Some(&seen.industry),
+        TextField::Country => Some(&seen.country),
+        TextField::Currency => Some(&seen.currency),
+        TextField::EtfType => Some(&seen.etf_type),
+        TextField::Issuer => Some(&seen.issuer),
+    }
 }
 
 fn zip(mut left: Vec<Truth>, right: &[Truth], combine: fn(Truth, Truth) -> Truth) -> Vec<Truth> {

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::plan::Basis;
+use crate::planner::explain::explain;
 
 const SYMBOLS: [&str; 24] = [
     "AA", "AB", "AC", "AD", "AE", "AF", "AG", "AH", "AI", "AJ", "AK", "AL", "AM", "AN", "AO", "AP", "AQ", "AR", "AS",
@@ -145,5 +146,34 @@ proptest! {
         let mut planner = Planner::new(&seen, &rules, &state, FULL);
         Step::ALL.into_iter().for_each(|step| planner.take(step));
         prop_assert_eq!(planner.finish(), plan(&seen, &rules, &state, FULL));
+    }
+}
+
+proptest! {
+    // Each case asks a thousand times.
+    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn explanations_never_contradict_memberships(before in any_market(), now in any_market(), steady: bool) {
+        let rules = shipped(if steady { "steady" } else { "classic" });
+        let first = plan(&market(date(2024, 2, 29), &before), &rules, &State::default(), FORCED);
+        let state = applied(&State::default(), &first);
+        let seen = market(date(2024, 3, 1), &now);
+        let second = plan(&seen, &rules, &state, FORCED);
+        let after = applied(&state, &second);
+        for (id, universe) in &after.universes {
+            let planned = second.universes.iter().find(|planned| planned.id == *id);
+            for symbol in &seen.symbol {
+                let verdict = explain(&seen, &rules, &state, id, symbol).expect("evaluates").expect("defined");
+                let is_member = universe.members.contains(symbol);
+                let deciding = verdict.deciding().expect("a question");
+                prop_assert_eq!(verdict.is_member, is_member, "{} in {}: {:?}", symbol, id, &verdict);
+                prop_assert_eq!(deciding.holds == Some(true), is_member, "{} in {}: {:?}", symbol, id, &verdict);
+                let changes = planned.into_iter().flat_map(|planned| planned.added.iter().chain(&planned.removed));
+                if let Some(change) = changes.into_iter().find(|change| second.symbol(change.listing) == symbol) {
+                    prop_assert_eq!(verdict.reason, change.reason.code(), "{} in {}", symbol, id);
+                }
+            }
+        }
     }
 }
