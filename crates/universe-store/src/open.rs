@@ -1,11 +1,11 @@
 //! From the address of a database to a [`Store`]: the one place that knows which backend it is.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::{PostgresStore, SqliteStore, Store, StoreError};
+use crate::{PostgresStore, SqliteStore, Store, StoreError, sqlite};
 
 /// The address of a database; shows itself without its password.
 #[derive(Clone, PartialEq, Eq)]
@@ -43,7 +43,31 @@ pub async fn open(uri: &DatabaseUri) -> Result<Arc<dyn Store>, StoreError> {
     })
 }
 
+/// Writes everything that an SQLite database holds into a new file, which is a database of its own.
+///
+/// Other processes may go on writing meanwhile: the file has what was committed when it was begun. It must not
+/// exist before, and is complete, but perhaps not on the disk yet, when this returns.
+///
+/// # Errors
+/// When the database is none in a file, or either file is refused; what was written of the new one is left.
+pub fn back_up(uri: &DatabaseUri, into: &Path) -> Result<(), StoreError> {
+    match &uri.0 {
+        Address::SqliteFile(path) => sqlite::back_up(path, into),
+        Address::SqliteMemory => Err(StoreError::Driver("a database in memory has no file to back up".to_owned())),
+        Address::Postgres(_) => Err(StoreError::Driver("PostgreSQL is backed up by pg_dump".to_owned())),
+    }
+}
+
 impl DatabaseUri {
+    /// Returns the file of an SQLite database; `None` for any other one.
+    #[must_use]
+    pub fn sqlite_path(&self) -> Option<&Path> {
+        match &self.0 {
+            Address::SqliteFile(path) => Some(path),
+            Address::SqliteMemory | Address::Postgres(_) => None,
+        }
+    }
+
     /// Returns the address of an SQLite file.
     #[must_use]
     pub fn sqlite_file(path: impl Into<PathBuf>) -> Self {

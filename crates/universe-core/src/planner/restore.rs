@@ -142,7 +142,7 @@ impl<'a> Planner<'a> {
         let listing_rule = self.rules.rule_of(&wanted.id).filter(|rule| is_imported(rule));
         let mut mark = wanted.rule.clone();
         let mut is_ranked = wanted.is_ranked;
-        let mut list = None;
+        let (mut list, mut name) = (None, wanted.name.clone());
         if rule.is_none() {
             is_ranked = false;
             self.numbering.sort(&mut members);
@@ -150,6 +150,9 @@ impl<'a> Planner<'a> {
                 Some(rule) => RuleMark { name: rule.name.clone(), version: rule.version.clone() },
                 None => RuleMark { name: "import".to_owned(), version: wanted.rule.version.clone() },
             };
+            if let Some(Definition::Single(single)) = listing_rule.map(|rule| &rule.definition) {
+                name.clone_from(&single.naming.name);
+            }
             list = self.list_change(wanted, &members, listing_rule.is_some());
         }
         let mirrors = match rule.map(|rule| &rule.definition) {
@@ -157,7 +160,7 @@ impl<'a> Planner<'a> {
             Some(Definition::Bands(_) | Definition::Rankings(_) | Definition::Groups(_)) | None => Vec::new(),
         };
         let target = Target {
-            naming: Naming { id: wanted.id.clone(), name: wanted.name.clone() },
+            naming: Naming { id: wanted.id.clone(), name },
             category: rule.or(listing_rule).map_or(wanted.category, |rule| rule.category),
             rule: mark.name,
             rule_version: mark.version,
@@ -197,7 +200,7 @@ impl<'a> Planner<'a> {
 /// Returns why a listing comes or goes in a universe that is restored.
 pub(super) const fn reason_of(cause: &Cause, is_addition: bool) -> Reason {
     match (cause, is_addition) {
-        (Cause::Rollback { .. }, _) => Reason::Restored,
+        (Cause::Rollback { .. } | Cause::Repair, _) => Reason::Restored,
         (Cause::Import { .. }, true) => Reason::Imported,
         (Cause::Import { .. }, false) => Reason::Unlisted,
     }
