@@ -1,6 +1,7 @@
 //! The domain of universe membership: rules, planner, checks and events, without any IO.
 
 mod calendar;
+pub mod constituents;
 pub mod event;
 pub mod expression;
 mod issue;
