@@ -5,6 +5,8 @@
 //! is an [`Issue`](universe_core::Issue) in the [`Read`] that comes back, and the rest is read. Nothing here
 //! knows about a store or the clock on the wall, and nothing but [`massive`] about the network.
 
+mod constituent_file;
+mod export_file;
 pub mod massive;
 mod prices;
 mod screener;
@@ -28,11 +30,13 @@ mod read;
 #[cfg(test)]
 mod testing;
 
+pub use constituent_file::{ConstituentFile, read_constituents};
 pub use error::FeedError;
+pub use export_file::{EXPORT_MEMBERS_MAX, ExportFile, ExportedUniverse, read_export};
 pub use issue_log::ISSUES_MAX;
 pub use prices::{BAR_BATCH_ROWS, Prices, read_prices};
 pub use read::Read;
 pub use screener::read_screener;
 pub use snapshots::{Snapshots, read_snapshots};
 pub use symbols::read_symbols;
-pub use universe_file::read_universe;
+pub use universe_file::{ListedUniverse, MemberList, read_member_list, read_universe, read_universes};
