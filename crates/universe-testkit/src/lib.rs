@@ -3,10 +3,12 @@
 mod ambient;
 pub mod builders;
 pub mod conformance;
+mod massive_stand_in;
 mod servers;
 
 pub use ambient::ManualAmbient;
+pub use massive_stand_in::{Asked, Fault, MassiveStandIn, RetryAfter, StandInListing, StandInSettings};
 pub use servers::{
-    POSTGRES_VARIABLE, PostgresServer, REDIS_VARIABLE, RedisServer, ServerError, TestDatabase, servers_required,
-    test_database, test_redis,
+    Authority, Certificate, POSTGRES_VARIABLE, PostgresServer, REDIS_VARIABLE, RedisServer, ServerError, TestDatabase,
+    servers_required, test_database, test_redis,
 };
