@@ -8,6 +8,9 @@ use crate::csv_table::{CsvTable, Step};
 use crate::parquet_table::{ParquetFile, ParquetTable};
 use crate::source::{self, Source};
 
+/// What a text in CSV begins with that a spreadsheet could take for a formula, and the apostrophe that guards it.
+pub(crate) const FORMULA_STARTS: [char; 7] = ['=', '+', '-', '@', '\t', '\r', '\''];
+
 /// An open table.
 pub(crate) enum Table {
     Csv { table: CsvTable, columns: Vec<usize> },
@@ -60,6 +63,11 @@ impl Table {
             Self::Csv { table, columns } => table.cell(columns[column]),
             Self::Parquet(table) => table.cell(column),
         }
+    }
+
+    /// Whether it is CSV, where texts that look like formulas are guarded.
+    pub(crate) fn is_csv(&self) -> bool {
+        matches!(self, Self::Csv { .. })
     }
 
     /// Returns what a row of the wrong shape has in a column, to name it in an issue.

@@ -1,0 +1,159 @@
+//! A row for each member, as CSV or Parquet.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use universe_core::{Symbol, UniverseId};
+
+use super::{Draft, EXPORT_MEMBERS_MAX, ExportedUniverse, address, unguarded};
+use crate::FeedError;
+use crate::cell::Cell;
+use crate::csv_table::Step;
+use crate::issue_log::shown;
+use crate::table::{self, ColumnNames, find_columns, plain_name};
+
+/// The columns that are read, in this order, and the names that others are allowed to have.
+const READ: [ColumnNames<'static>; 5] = [
+    ColumnNames { name: "type", spellings: &["type"], required: true },
+    ColumnNames { name: "key", spellings: &["key"], required: true },
+    ColumnNames { name: "symbol", spellings: &["symbol"], required: true },
+    ColumnNames { name: "name", spellings: &["name"], required: false },
+    ColumnNames { name: "rank", spellings: &["rank"], required: false },
+];
+
+/// Columns that an export has for its readers, and an import does not need.
+const KNOWN: [&str; 3] = ["companyname", "marketcap", "since"];
+
+/// A universe as its rows come.
+struct Growing {
+    id: UniverseId,
+    name: Option<String>,
+    members: Vec<(Symbol, Option<i64>)>,
+    lines: HashMap<Symbol, u64>,
+}
+
+pub(super) fn read(path: &Path, draft: &mut Draft) -> Result<(), FeedError> {
+    let mut unknown = Vec::new();
+    let (mut table, places) = table::open(path, |headers| {
+        let found = find_columns(path, headers, &READ)?;
+        let is_known =
+            |plain: &str| KNOWN.contains(&plain) || READ.iter().any(|column| column.spellings.contains(&plain));
+        unknown.extend(headers.iter().filter(|header| !is_known(&plain_name(header))).cloned());
+        let mut columns = Vec::new();
+        let places: Vec<Option<usize>> = found
+            .into_iter()
+            .map(|column| {
+                columns.push(column?);
+                Some(columns.len() - 1)
+            })
+            .collect();
+        Ok((columns, places))
+    })?;
+    for header in unknown {
+        draft.issue(None, None, format!("the column {} is not looked at", shown(&header)));
+    }
+    let [universe_type, key, symbol, name, rank] = [0, 1, 2, 3, 4].map(|at: usize| places[at]);
+    let mut growing: Vec<Growing> = Vec::new();
+    let mut by_address: HashMap<(String, String), usize> = HashMap::new();
+    loop {
+        match table.advance()? {
+            Step::End => break,
+            Step::Row => {}
+            Step::Bad(reason) => {
+                draft.fault(Some(table.line()), None, reason);
+                continue;
+            }
+        }
+        draft.file.rows += 1;
+        if draft.file.rows > EXPORT_MEMBERS_MAX {
+            let limit = format!("{EXPORT_MEMBERS_MAX} members");
+            return Err(FeedError::TooLarge { path: path.to_owned(), limit });
+        }
+        let line = Some(table.line());
+        let text = |column: Option<usize>| column.and_then(|column| text_of(table.cell(column), table.is_csv()));
+        let (Some(universe_type), Some(key)) = (text(universe_type), text(key)) else {
+            draft.fault(line, None, "the row has no type and key");
+            continue;
+        };
+        let place = match by_address.get(&(universe_type.clone(), key.clone())) {
+            Some(place) => *place,
+            None => match address(&universe_type, &key) {
+                Ok(id) => {
+                    growing.push(Growing { id, name: text(name), members: Vec::new(), lines: HashMap::new() });
+                    by_address.insert((universe_type, key), growing.len() - 1);
+                    growing.len() - 1
+                }
+                Err(reason) => {
+                    draft.fault(line, None, reason);
+                    continue;
+                }
+            },
+        };
+        let universe = &mut growing[place];
+        if text(name) != universe.name {
+            let names = [text(name), universe.name.clone()].map(|name| shown(&name.unwrap_or_default()));
+            draft.fault(line, None, format!("{} is called {} here, and {} before", universe.id, names[0], names[1]));
+        }
+        let Some(said) = text(symbol) else {
+            draft.fault(line, None, format!("a row of {} has no symbol", universe.id));
+            continue;
+        };
+        let symbol = match Symbol::parse(&said) {
+            Ok(symbol) => symbol,
+            Err(error) => {
+                draft.fault(line, Some(&said), error.to_string());
+                continue;
+            }
+        };
+        let rank = match rank.map_or(Ok(None), |rank| table.cell(rank).whole()) {
+            Ok(rank) => rank,
+            Err(bad) => {
+                draft.fault(line, Some(symbol.as_str()), format!("rank: {}", bad.0));
+                continue;
+            }
+        };
+        match universe.lines.get(&symbol) {
+            Some(first) => {
+                let reason = format!("{} lists it twice, first in line {first}", universe.id);
+                draft.fault(line, Some(symbol.as_str()), reason);
+            }
+            None => {
+                universe.lines.insert(symbol.clone(), table.line());
+                universe.members.push((symbol, rank));
+            }
+        }
+    }
+    for universe in growing {
+        finish(universe, draft);
+    }
+    Ok(())
+}
+
+/// Puts the members of a universe in order, and checks that their ranks leave nobody out.
+fn finish(universe: Growing, draft: &mut Draft) {
+    let Growing { id, name, mut members, .. } = universe;
+    let ranked = members.iter().filter(|(_, rank)| rank.is_some()).count();
+    if ranked > 0 {
+        members.sort_by_key(|(_, rank)| *rank);
+        let expected = (1..).map(Some);
+        let gap = members.iter().zip(expected).find(|((_, rank), expected)| rank != expected);
+        if let Some(((symbol, _), expected)) = gap {
+            let reason = format!("{id}: nobody has rank {}, or two have; rows are missing", expected.unwrap_or(0));
+            draft.fault(None, Some(symbol.as_str()), reason);
+        }
+    }
+    let symbols = members.into_iter().map(|(symbol, _)| symbol).collect();
+    let is_ranked = Some(ranked > 0);
+    draft.add(None, ExportedUniverse { id, name, category: None, rule: None, rule_version: None, is_ranked, symbols });
+}
+
+/// Returns a text as it was before it was written: not trimmed, since a name may begin with anything.
+fn text_of(cell: Cell<'_>, is_guarded: bool) -> Option<String> {
+    match cell {
+        Cell::Text(text) => {
+            let text = if is_guarded { unguarded(text) } else { text };
+            (!text.is_empty()).then(|| text.to_owned())
+        }
+        other => other.owned_text(),
+    }
+}
