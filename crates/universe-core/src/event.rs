@@ -3,12 +3,16 @@
 //! They are made here, from the plan, and written with the run's own transaction; only the relay
 //! publishes them. Ids are derived from the run and the event, so that the same run makes the same ids.
 
+mod data_load;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::plan::{Action, Alert, Mode, Plan, Step, StepReport, UniversePlan};
 use crate::{Category, UniverseId};
+
+pub use data_load::event_of_data_load;
 
 /// The version of the payloads.
 pub const EVENT_VERSION: &str = "1.0";

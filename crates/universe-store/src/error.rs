@@ -33,6 +33,14 @@ pub enum StoreError {
         /// The token that is worth nothing now.
         token: u64,
     },
+    /// The data-load job is not the caller's any more: its lease was lost, or it was ended by somebody else.
+    #[error("job {job_id} lost its lease (token {token}): it took too long without a sign of life, or was ended")]
+    DataLoadFenced {
+        /// The job.
+        job_id: String,
+        /// The token that is worth nothing now.
+        token: u64,
+    },
     /// Stored data contradicts itself.
     #[error("{table} is inconsistent: {detail}")]
     Inconsistent {
@@ -75,6 +83,7 @@ impl StoreError {
             | Self::Stale { .. }
             | Self::Busy { .. }
             | Self::Fenced { .. }
+            | Self::DataLoadFenced { .. }
             | Self::Inconsistent { .. }
             | Self::RowsAffected { .. }
             | Self::Schema(_)

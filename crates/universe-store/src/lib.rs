@@ -5,12 +5,14 @@
 mod answers;
 mod as_of_facts;
 mod described;
+mod data_load_store;
 mod entry;
 mod error;
 mod fingerprint;
 mod job_records;
 mod migrations;
 mod open;
+mod loading_records;
 mod postgres;
 mod records;
 mod snapshot_facts;
@@ -22,8 +24,18 @@ pub use entry::{EntryShapeError, entry_symbols};
 pub use error::StoreError;
 pub use job_records::{
     ApiKeyRecord, ClaimedRun, EventsOf, Lease, Ordered, OutboxSpan, RunOrder, RunStatistics, run_lease,
+pub use adoption::{
+    Additions, AdoptedRule, AdoptedSource, AdoptedUniverse, Adoption, AdoptionRecord, AdoptionUndo, Obstacle,
+    OlderDatabase, OlderEntry,
 };
-pub use open::{DatabaseUri, UriError, open};
+pub use data_load_store::DataLoadStore;
+};
+pub use loading_records::{
+    ClaimedDataLoad, DATA_LOAD_ATTEMPTS_MAX, DATA_LOAD_ERRORS_MAX, DataLoadEnd, DataLoadFault, DataLoadOrder,
+    DataLoadOrdered, DataLoadPart, DataLoadPlan, DataLoadRecord, DataLoadRequest, DataLoadStatus, DataLoadTask,
+    DataLoadTaskEnd, DataLoadTaskStatus, EventsOfDataLoad, data_load_lease,
+};
+pub use open::{DatabaseUri, UriError, back_up, open, open_postgres};
 pub use postgres::PostgresStore;
 pub use records::{
     AuditEntry, Backend, Inconsistency, LoadRecord, Loaded, MemberRecord, MembersAsOf, MembershipRecord,

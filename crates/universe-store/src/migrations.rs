@@ -33,6 +33,18 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0002_service.sql"),
         postgres: include_str!("../migrations/postgres/0002_service.sql"),
     },
+    Migration {
+        version: 3,
+        name: "loading",
+        sqlite: include_str!("../migrations/sqlite/0003_loading.sql"),
+        postgres: include_str!("../migrations/postgres/0003_loading.sql"),
+    },
+    Migration {
+        version: 4,
+        name: "adoption",
+        sqlite: include_str!("../migrations/sqlite/0004_adoption.sql"),
+        postgres: include_str!("../migrations/postgres/0004_adoption.sql"),
+    },
 ];
 
 impl Migration {

@@ -17,6 +17,7 @@ mod load;
 mod lookup;
 mod migrate;
 mod numeric;
+mod loading;
 mod observe;
 mod outbox;
 mod past;
@@ -111,6 +112,7 @@ impl PostgresStore {
     /// # Errors
     /// When the address cannot be read or asks for encryption, the server cannot be reached, is older than
     /// PostgreSQL 14, does not let the user in, or has no such database. No message contains the password.
+use retrying;
     pub async fn connect(uri: &str) -> Result<Self, StoreError> {
         Ok(Self { pool: connect::connect(uri).await?, sql: RwLock::new(None) })
     }

@@ -17,6 +17,7 @@ mod leases;
 mod listing;
 mod load;
 mod membership;
+mod loading;
 mod migrate;
 mod observe;
 mod outbox;

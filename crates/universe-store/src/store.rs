@@ -12,9 +12,9 @@ use universe_core::{Bar, ListingRecord, Observation, Snapshot, Symbol, UniverseI
 use uuid::Uuid;
 
 use crate::{
-    ApiKeyRecord, AuditEntry, Backend, ClaimedRun, EventsOf, Inconsistency, Lease, LoadRecord, Loaded, MembersAsOf,
-    MembershipRecord, MigrationState, Needs, Ordered, OutboxEntry, OutboxSpan, RunOrder, RunRecord, RunStatistics,
-    SnapshotRecord, StoreError, UniverseRecord,
+    ApiKeyRecord, AuditEntry, Backend, ClaimedRun, DataLoadStore, EventsOf, Inconsistency, IntegrityFacts, Lease,
+    LoadRecord, Loaded, MembersAsOf, MembershipRecord, MembershipSpan, MigrationState, Needs, Ordered, OutboxEntry,
+    OutboxSpan, RunOrder, RunRecord, RunStatistics, RunVersion, SnapshotRecord, StoreError, UniverseRecord, VitalSigns,
 };
 
 /// A database of listings, memberships and runs.
@@ -22,7 +22,7 @@ use crate::{
 /// Every method that writes does so in one transaction: it happens as a whole, survives a crash right after
 /// it returns, or has not happened. `environment` is the one of `cache_entries`.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: DataLoadStore + Send + Sync {
     /// Returns which database this is.
     fn backend(&self) -> Backend;
 

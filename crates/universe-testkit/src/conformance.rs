@@ -10,6 +10,7 @@ pub mod keys;
 pub mod leases;
 pub mod load;
 pub mod members;
+pub mod loading;
 pub mod observe;
 pub mod outbox;
 pub mod runs;
@@ -51,6 +52,8 @@ pub const OWN_TABLES: &[&str] = &[
     "head",
     "import_list",
     "lease",
+    "data_load",
+    "data_load_task",
     "listing_fact",
     "load",
     "market_session",
@@ -189,6 +192,11 @@ macro_rules! store_conformance {
                 members_as_of_a_session, members_as_they_were_known, corrections_within_a_session,
                 since_walks_back_over_meeting_intervals, a_retired_universe_answers_for_the_past,
                 an_unknown_universe_is_none, intervals_are_listed_by_universe_and_by_symbol;
+            loading: a_job_is_ordered_once, a_refused_job_is_kept_with_its_event, a_job_is_claimed_once,
+                bars_are_stored_with_their_tasks, every_timeframe_has_its_table, loaded_closes_are_observed,
+                a_refused_batch_writes_nothing, a_dead_job_is_taken_over, a_released_job_is_taken_at_once,
+                a_job_that_kills_is_given_up, a_job_is_cancelled, a_job_without_bars_has_no_tasks, jobs_are_listed,
+                events_are_appended;
             damage: a_sound_database_has_no_inconsistencies, finds_an_entry_that_differs,
                 finds_a_missing_entry, finds_a_wrong_count, finds_overlapping_intervals,
                 finds_gaps_in_numbers, finds_a_gap_in_a_sequence;

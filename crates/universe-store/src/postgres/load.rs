@@ -23,7 +23,7 @@ pub(super) use merge::{MergeRule, merge_sql};
 pub(super) use snapshot::{closes_sql, snapshot_known_sql, snapshot_load};
 
 /// Loads wait for each other, so that what one finds missing the other has not inserted meanwhile.
-const LOADS_LOCK: &str = "lock table universe.load in share row exclusive mode";
+pub(super) const LOADS_LOCK: &str = "lock table universe.load in share row exclusive mode";
 
 const LOAD: &str = "\
 insert into universe.load (kind, file, session, rows, loaded, issues, loaded_at)

@@ -177,6 +177,7 @@ fn name_file(path: &Path, error: StoreError) -> StoreError {
         | StoreError::Stale { .. }
         | StoreError::Busy { .. }
         | StoreError::Fenced { .. }
+        | StoreError::DataLoadFenced { .. }
         | StoreError::Inconsistent { .. }
         | StoreError::RowsAffected { .. }) => other,
     }
