@@ -43,6 +43,10 @@ pub struct Daemon {
     pub(crate) run_ordered: Notify,
     /// Rings when events were written here, so that they are published at once.
     pub(crate) outbox_written: Notify,
+    /// Rings when a data-load job was ordered here, so that it begins at once.
+    pub(crate) data_load_ordered: Notify,
+    /// Rings when a data-load job changed here, so that its status is shown at once.
+    pub(crate) data_load_changed: Notify,
     pub(crate) relay_state: watch::Sender<RelayState>,
 }
 
@@ -77,6 +81,8 @@ impl Daemon {
             holder,
             run_ordered: Notify::new(),
             outbox_written: Notify::new(),
+            data_load_ordered: Notify::new(),
+            data_load_changed: Notify::new(),
             relay_state: watch::Sender::new(RelayState::Off),
         }
     }

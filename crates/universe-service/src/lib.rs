@@ -8,6 +8,7 @@ mod lookup;
 mod lookup_snapshot;
 pub mod market_simulator;
 mod order;
+mod loading;
 mod redis_address;
 mod relay;
 mod scheduler;
@@ -21,7 +22,11 @@ pub use ambient::Ambient;
 pub use daemon::{Daemon, RelayState, RuleSource};
 pub use error::{LoadError, SyncError};
 pub use load::{
-    LoadReport, Told, keep_figures, load_prices, load_screener, load_snapshots, load_symbols, load_universe,
+    LoadReport, Told, UniverseList, keep_figures, load_lists, load_prices, load_screener, load_snapshots, load_symbols,
+};
+pub use loading::{
+    BadMessage, DATA_LOAD_CHANNEL, DataLoadSettings, DataLoadWish, JOB_ID_LEN_MAX, YEARS_MAX, listen_for_data_loads,
+    load_data, load_data_once, mirror_data_loads, read_message, status_key,
 };
 pub use lookup::{Answer, LookupError, Question, look_up, resolve};
 pub use lookup_snapshot::{Body, LookupSnapshot, Lookups, ReadyAnswer, ReadyUniverse, SymbolUniverse, nearest_keys};

@@ -1,4 +1,4 @@
-//! Everything that a server does beside answering: runs, events, schedule, signals.
+//! Everything that a server does beside answering: runs, events, schedule, signals, data-load jobs.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::loading::{DataLoadSettings, listen_for_data_loads, load_data, mirror_data_loads};
 use crate::relay::{RelaySettings, relay};
 use crate::scheduler::{SchedulerSettings, schedule};
 use crate::worker::{WorkerSettings, work};
@@ -30,6 +31,8 @@ pub struct SupervisorSettings {
     pub relay: RelaySettings,
     /// When it orders runs by itself; `None` for never.
     pub scheduler: Option<SchedulerSettings>,
+    /// How it carries out data-load jobs; where Redis is, they are heard too, and their status is shown there.
+    pub loading: DataLoadSettings,
 }
 
 type Part = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -58,6 +61,23 @@ pub async fn supervise(daemon: Arc<Daemon>, settings: SupervisorSettings, stop: 
         parts.spawn(keep_up("signals", stop.clone(), move || {
             let (daemon, redis, stop) = (Arc::clone(&shared), redis.clone(), receiver.clone());
             Box::pin(async move { signals::listen(&daemon, redis, stop).await })
+        }));
+    }
+    let (shared, receiver, loading) = (Arc::clone(&daemon), stop.clone(), settings.loading);
+    parts.spawn(keep_up("data loads", stop.clone(), move || {
+        let (daemon, settings, stop) = (Arc::clone(&shared), loading.clone(), receiver.clone());
+        Box::pin(async move { load_data(&daemon, &settings, stop).await })
+    }));
+    if let Some(redis) = settings.relay.redis.clone() {
+        let (shared, receiver, address) = (Arc::clone(&daemon), stop.clone(), redis.clone());
+        parts.spawn(keep_up("data load messages", stop.clone(), move || {
+            let (daemon, redis, stop) = (Arc::clone(&shared), address.clone(), receiver.clone());
+            Box::pin(async move { listen_for_data_loads(&daemon, redis, stop).await })
+        }));
+        let (shared, receiver) = (Arc::clone(&daemon), stop.clone());
+        parts.spawn(keep_up("data load statuses", stop.clone(), move || {
+            let (daemon, redis, stop) = (Arc::clone(&shared), redis.clone(), receiver.clone());
+            Box::pin(async move { mirror_data_loads(&daemon, redis, stop).await })
         }));
     }
     // The relay stops last: what the last run wrote is published yet.

@@ -11,9 +11,13 @@ mod failure;
 mod keys;
 mod load;
 mod logging;
+mod import;
+mod jobs;
 mod output;
 mod read;
 mod rules;
+mod massive;
+mod organize;
 mod serve;
 mod session;
 mod sync;
@@ -78,3 +82,4 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<u8> {
         Command::Config(_) | Command::Completions { .. } => unreachable!("answered above"),
     }
 }
+        Command::Jobs(command) => jobs::run(&global, &config, &command).await,

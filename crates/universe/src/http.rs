@@ -6,6 +6,7 @@ mod docs_page;
 mod events;
 mod gate;
 mod input;
+mod jobs;
 pub(crate) mod keys;
 mod listen;
 mod lookups;
@@ -169,6 +170,9 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(system::show_readiness))
         .routes(routes!(system::show_metrics))
         .routes(routes!(system::show_openapi))
+        .routes(routes!(jobs::create_job, jobs::list_jobs))
+        .routes(routes!(jobs::show_job))
+        .routes(routes!(jobs::cancel_job))
         .routes(routes!(system::show_documentation))
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 use universe_service::{
-    EodWait, RelaySettings, STANDARD_CRON, STANDARD_ZONE, Schedule, SchedulerSettings, SupervisorSettings, Wish,
-    supervise,
+    DataLoadSettings, EodWait, RelaySettings, STANDARD_CRON, STANDARD_ZONE, Schedule, SchedulerSettings,
+    SupervisorSettings, Wish, supervise,
 };
 use universe_testkit::builders::ENVIRONMENT;
 use universe_testkit::test_redis;
@@ -15,7 +15,15 @@ use crate::harness::{Listener, Place, WORKER, eventually, in_time, relaying};
 fn settings(relay: RelaySettings) -> SupervisorSettings {
     let schedule = Schedule::parse(STANDARD_CRON, STANDARD_ZONE).expect("a schedule");
     let scheduler = Some(SchedulerSettings { schedule, eod_wait: EodWait::Off });
-    SupervisorSettings { worker: WORKER, relay, scheduler }
+    let loading = DataLoadSettings {
+        client: Err("nobody asks for bars here".to_owned()),
+        concurrency: 1,
+        use_cache_universes: true,
+        csv_directory: ".".into(),
+        lease_seconds: DataLoadSettings::LEASE_SECONDS,
+        poll: WORKER.poll,
+    };
+    SupervisorSettings { worker: WORKER, relay, scheduler, loading }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -27,7 +35,7 @@ async fn a_server_carries_out_publishes_and_stops() {
         let server = tokio::spawn(supervise(Arc::clone(&daemon), settings(relaying(&redis)), stopped));
         let mut listener = Listener::on(&redis).await;
         daemon.order(&Wish::full("api")).await.expect("ordered");
-        let heard = listener.until("cache_updates").await;
+        let heard = listener.until("phase_completed").await;
         assert_eq!(heard[0].1["event"], "cache_sync_triggered");
 
         // Stopped with a run in the queue: either it is carried out and told, or it waits for the next start.

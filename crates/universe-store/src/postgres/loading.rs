@@ -3,6 +3,7 @@
 //! Rows are locked in one order: the head of the environment, its lease, its job, the tasks.
 
 mod bars;
+mod sql;
 
 use async_trait::async_trait;
 use deadpool_postgres::{GenericClient, Object, Transaction};
@@ -22,172 +23,6 @@ use crate::{
     DataLoadOrdered, DataLoadPart, DataLoadPlan, DataLoadRecord, DataLoadRequest, DataLoadStatus, DataLoadStore,
     DataLoadTask, DataLoadTaskStatus, EventsOfDataLoad, Loaded, StoreError, data_load_lease,
 };
-
-macro_rules! columns {
-    () => {
-        "job_id, environment, universe_key, csv_file, symbols, years, timeframes, include_ohlcv, requested_by, status, \
-         message, symbols_total, symbols_done, tasks_total, tasks_done, bars, error_count, errors, first_date, last_date, \
-         created_at, started_at, finished_at, updated_at, cancel_requested, attempts, lease_token"
-    };
-}
-
-const PUT: &str = "\
-insert into universe.data_load (
-  job_id, environment, universe_key, csv_file, symbols, years, timeframes, include_ohlcv, requested_by, status,
-  message, created_at, finished_at, updated_at
-)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
-on conflict (job_id) do nothing";
-
-const HAS_WAITING: &str = "\
-select exists (
-  select from universe.data_load where environment = $1 and status in ('pending', 'running')
-) and not exists (
-  select from universe.lease where name = $2 and holder is not null and expires_at > $3
-)";
-
-/// One that runs while nobody holds the lease has lost its process: it comes first.
-const NEXT: &str = "\
-select job_id
-from universe.data_load
-where environment = $1 and status in ('pending', 'running')
-order by status desc, created_at, job_id
-limit 1
-for update";
-
-const BEGIN: &str = "\
-update universe.data_load
-set status = 'running', started_at = coalesce(started_at, $2), updated_at = $2, lease_token = $3,
-  attempts = attempts + 1, message = case when status = 'pending' then 'begins' else message end
-where job_id = $1";
-
-const PLAN: &str = "\
-update universe.data_load
-set message = $3, symbols_total = $4, first_date = $5, last_date = $6, updated_at = $7
-where job_id = $1 and status = 'running' and lease_token = $2";
-
-const PUT_TASKS: &str = "\
-insert into universe.data_load_task (job_id, symbol, timeframe)
-select $1, s.symbol, t.timeframe
-from unnest($2::text[]) s (symbol)
-cross join unnest($3::text[]) t (timeframe)
-on conflict (job_id, symbol, timeframe) do nothing";
-
-const RENEW: &str = "\
-update universe.lease l
-set expires_at = $3
-from universe.data_load j
-where j.job_id = $1 and l.name = 'data_load:' || j.environment and l.token = $2 and l.holder is not null";
-
-const TOUCH: &str = "\
-update universe.data_load
-set updated_at = $3
-where job_id = $1 and status = 'running' and lease_token = $2";
-
-const ADVANCE: &str = "\
-update universe.data_load
-set attempts = case when $3 then 0 else attempts end, updated_at = $4
-where job_id = $1 and status = 'running' and lease_token = $2";
-
-const MARK: &str = "\
-update universe.data_load_task t
-set status = v.status, error = v.error, loaded_through = coalesce(v.loaded_through, t.loaded_through),
-  bars = t.bars + v.bars
-from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::date[], $7::bigint[])
-  v (symbol, timeframe, status, error, loaded_through, bars)
-where t.job_id = $1 and t.symbol = v.symbol and t.timeframe = v.timeframe and t.status = 'pending'";
-
-const COUNT_TASKS: &str = "\
-update universe.data_load j
-set tasks_total = t.total, tasks_done = t.done, error_count = t.failed, bars = t.bars,
-  symbols_done = case
-    when t.total > 0 then j.symbols_total - t.waiting
-    when j.status = 'completed' then coalesce(j.symbols_total, 0)
-    else 0
-  end,
-  errors = coalesce(f.errors, '[]')
-from (
-  select count(*)::integer as total,
-    (count(*) filter (where status <> 'pending'))::integer as done,
-    (count(*) filter (where status = 'failed'))::integer as failed,
-    (count(distinct symbol) filter (where status = 'pending'))::integer as waiting,
-    coalesce(sum(bars), 0)::bigint as bars
-  from universe.data_load_task
-  where job_id = $1
-) t
-cross join (
-  select json_agg(
-    json_build_object('symbol', symbol, 'timeframe', timeframe, 'message', error) order by symbol, timeframe
-  ) as errors
-  from (
-    select symbol, timeframe, error
-    from universe.data_load_task
-    where job_id = $1 and status = 'failed'
-    order by symbol, timeframe
-    limit $2
-  ) failed
-) f
-where j.job_id = $1";
-
-const END: &str = "\
-update universe.data_load
-set status = $3, message = $4, finished_at = $5, updated_at = $5
-where job_id = $1 and status = 'running' and lease_token = $2";
-
-const CANCEL_REQUEST: &str = "\
-update universe.data_load
-set cancel_requested = true, updated_at = $2
-where job_id = $1";
-
-const CANCEL: &str = "\
-update universe.data_load
-set status = 'cancelled', cancel_requested = true, message = 'cancelled', finished_at = $2, updated_at = $2
-where job_id = $1";
-
-const IS_ALIVE: &str = "\
-select exists (
-  select from universe.lease where name = $1 and token = $2 and holder is not null and expires_at > $3
-)";
-
-const DEAD: &str = "\
-select j.job_id
-from universe.data_load j
-where j.environment = $1 and j.status = 'running' and j.attempts >= $4
-  and not exists (
-    select
-    from universe.lease l
-    where l.name = $2 and l.token = j.lease_token and l.holder is not null and l.expires_at > $3
-  )
-order by j.created_at, j.job_id";
-
-const FAIL: &str = "\
-update universe.data_load
-set status = 'failed', message = $2, finished_at = $3, updated_at = $3
-where job_id = $1 and status = 'running'";
-
-const FIND: &str = concat!("select ", columns!(), "\nfrom universe.data_load\nwhere job_id = $1");
-
-const LOCK: &str = concat!("select ", columns!(), "\nfrom universe.data_load\nwhere job_id = $1\nfor update");
-
-const LIST: &str = concat!(
-    "select ",
-    columns!(),
-    "\nfrom universe.data_load\nwhere environment = $1\norder by created_at desc, job_id desc\nlimit $2\noffset $3"
-);
-
-const CHANGED: &str = concat!(
-    "select ",
-    columns!(),
-    "\nfrom universe.data_load\nwhere environment = $1 and updated_at >= $2\norder by updated_at desc, job_id\nlimit $3"
-);
-
-const COUNT: &str = "select count(*) from universe.data_load where environment = $1";
-
-const TASK_LIST: &str = "\
-select symbol, timeframe, status, loaded_through, bars, error
-from universe.data_load_task
-where job_id = $1
-order by symbol, timeframe";
 
 #[async_trait]
 impl DataLoadStore for PostgresStore {
@@ -343,17 +178,17 @@ async fn claim(
 ) -> Result<Option<ClaimedDataLoad>, Failure> {
     let lease = data_load_lease(environment);
     // Asked many times before there is one; reading stands in nobody's way.
-    let statement = client.prepare_cached(HAS_WAITING).await?;
+    let statement = client.prepare_cached(sql::HAS_WAITING).await?;
     if !client.query_one(&statement, &[&environment, &lease, &now]).await?.get::<_, bool>(0) {
         return Ok(None);
     }
     let tx = client.transaction().await?;
     let Some(token) = leases::take_anew(&tx, &lease, holder, now, ttl_seconds).await? else { return Ok(None) };
-    let statement = tx.prepare_cached(NEXT).await?;
+    let statement = tx.prepare_cached(sql::NEXT).await?;
     // Without a job nothing is committed, and the lease stays free.
     let Some(row) = tx.query_opt(&statement, &[&environment]).await? else { return Ok(None) };
     let job_id: String = row.get(0);
-    let statement = tx.prepare_cached(BEGIN).await?;
+    let statement = tx.prepare_cached(sql::BEGIN).await?;
     tx.execute(&statement, &[&job_id, &now, &token.cast_signed()]).await?;
     let job = found(&tx, &job_id).await?;
     tx.commit().await?;
@@ -368,7 +203,7 @@ async fn plan(
     now: Timestamp,
 ) -> Result<(), Failure> {
     let tx = client.transaction().await?;
-    let statement = tx.prepare_cached(PLAN).await?;
+    let statement = tx.prepare_cached(sql::PLAN).await?;
     let total = i32::try_from(plan.symbols.len()).unwrap_or(i32::MAX);
     let written = tx
         .execute(
@@ -381,7 +216,7 @@ async fn plan(
     if request.include_ohlcv {
         let symbols: Vec<&str> = plan.symbols.iter().map(Symbol::as_str).collect();
         let timeframes: Vec<&str> = request.timeframes.iter().map(|timeframe| timeframe.as_str()).collect();
-        let statement = tx.prepare_cached(PUT_TASKS).await?;
+        let statement = tx.prepare_cached(sql::PUT_TASKS).await?;
         tx.execute(&statement, &[&job_id, &symbols, &timeframes]).await?;
     }
     count_tasks(&tx, job_id).await?;
@@ -398,9 +233,9 @@ async fn progress(
 ) -> Result<DataLoadRecord, Failure> {
     let tx = client.transaction().await?;
     let signed = token.cast_signed();
-    let statement = tx.prepare_cached(RENEW).await?;
+    let statement = tx.prepare_cached(sql::RENEW).await?;
     expect_held(tx.execute(&statement, &[&job_id, &signed, &expiry(now, ttl_seconds)]).await?, job_id, token)?;
-    let statement = tx.prepare_cached(TOUCH).await?;
+    let statement = tx.prepare_cached(sql::TOUCH).await?;
     expect_held(tx.execute(&statement, &[&job_id, &signed, &now]).await?, job_id, token)?;
     count_tasks(&tx, job_id).await?;
     let job = found(&tx, job_id).await?;
@@ -419,7 +254,7 @@ async fn timed_bar_load(
     let has_end = tasks.iter().any(|task| task.end.stored().0 != "pending");
     let tx = client.transaction().await?;
     tx.batch_execute(super::load::LOADS_LOCK).await?;
-    let statement = tx.prepare_cached(ADVANCE).await?;
+    let statement = tx.prepare_cached(sql::ADVANCE).await?;
     expect_held(tx.execute(&statement, &[&job_id, &token.cast_signed(), &has_end, &now]).await?, job_id, token)?;
     let mut loaded = Loaded::default();
     for timeframe in Timeframe::ALL {
@@ -430,7 +265,7 @@ async fn timed_bar_load(
     let (statuses, errors): (Vec<&str>, Vec<Option<&str>>) = tasks.iter().map(|task| task.end.stored()).unzip();
     let through: Vec<_> = tasks.iter().map(|task| task.loaded_through).collect();
     let counts: Vec<i64> = tasks.iter().map(|task| task.bars).collect();
-    let statement = tx.prepare_cached(MARK).await?;
+    let statement = tx.prepare_cached(sql::MARK).await?;
     let actual =
         tx.execute(&statement, &[&job_id, &symbols, &timeframes, &statuses, &errors, &through, &counts]).await?;
     let expected = tasks.len() as u64;
@@ -455,7 +290,7 @@ async fn close(
     if !leases::release(&tx, &data_load_lease(&environment), token).await? {
         return Err(fenced(job_id, token).into());
     }
-    let statement = tx.prepare_cached(END).await?;
+    let statement = tx.prepare_cached(sql::END).await?;
     let status = end.status.as_str();
     let written = tx.execute(&statement, &[&job_id, &token.cast_signed(), &status, &end.message, &now]).await?;
     expect_held(written, job_id, token)?;
@@ -476,19 +311,19 @@ async fn cancel(client: &mut Object, job_id: &str, now: Timestamp) -> Result<Opt
     let tx = client.transaction().await?;
     // Under both locks nobody begins, renews or ends it.
     leases::lock(&tx, &lease).await?;
-    let statement = tx.prepare_cached(LOCK).await?;
+    let statement = tx.prepare_cached(sql::LOCK).await?;
     let row = tx.query_opt(&statement, &[&job_id]).await?;
     let Some(job) = row.as_ref().map(record).transpose()? else { return Ok(None) };
     let status = match (job.status, job.lease_token) {
         (DataLoadStatus::Running, Some(token)) => {
-            let statement = tx.prepare_cached(IS_ALIVE).await?;
+            let statement = tx.prepare_cached(sql::IS_ALIVE).await?;
             let is_alive = tx.query_one(&statement, &[&lease, &token.cast_signed(), &now]).await?.get::<_, bool>(0);
             if is_alive { DataLoadStatus::Running } else { DataLoadStatus::Cancelled }
         }
         (DataLoadStatus::Pending | DataLoadStatus::Running, _) => DataLoadStatus::Cancelled,
         (over, _) => return Ok(Some(over)),
     };
-    let statement = if status == DataLoadStatus::Running { CANCEL_REQUEST } else { CANCEL };
+    let statement = if status == DataLoadStatus::Running { sql::CANCEL_REQUEST } else { sql::CANCEL };
     let statement = tx.prepare_cached(statement).await?;
     tx.execute(&statement, &[&job_id, &now]).await?;
     count_tasks(&tx, job_id).await?;
@@ -514,7 +349,7 @@ async fn reap(
     for job_id in &jobs {
         let mut job = found(&tx, job_id).await?;
         fail_dead_data_load(&mut job, now);
-        let statement = tx.prepare_cached(FAIL).await?;
+        let statement = tx.prepare_cached(sql::FAIL).await?;
         tx.execute(&statement, &[job_id, &job.message, &now]).await?;
         let events = events_of(&job);
         append_events(&tx, environment, head.event_number, now, &events).await?;
@@ -526,18 +361,18 @@ async fn reap(
 }
 
 async fn find(client: &impl GenericClient, job_id: &str) -> Result<Option<DataLoadRecord>, Failure> {
-    let statement = client.prepare_cached(FIND).await?;
+    let statement = client.prepare_cached(sql::FIND).await?;
     client.query_opt(&statement, &[&job_id]).await?.as_ref().map(record).transpose()
 }
 
 async fn list(client: &Object, environment: &str, limit: u32, offset: u32) -> Result<Vec<DataLoadRecord>, Failure> {
-    let statement = client.prepare_cached(LIST).await?;
+    let statement = client.prepare_cached(sql::LIST).await?;
     let rows = client.query(&statement, &[&environment, &i64::from(limit), &i64::from(offset)]).await?;
     rows.iter().map(record).collect()
 }
 
 async fn count(client: &Object, environment: &str) -> Result<u64, Failure> {
-    let statement = client.prepare_cached(COUNT).await?;
+    let statement = client.prepare_cached(sql::COUNT).await?;
     Ok(client.query_one(&statement, &[&environment]).await?.get::<_, i64>(0).cast_unsigned())
 }
 
@@ -547,13 +382,13 @@ async fn changed(
     since: Timestamp,
     limit: u32,
 ) -> Result<Vec<DataLoadRecord>, Failure> {
-    let statement = client.prepare_cached(CHANGED).await?;
+    let statement = client.prepare_cached(sql::CHANGED).await?;
     let rows = client.query(&statement, &[&environment, &since, &i64::from(limit)]).await?;
     rows.iter().map(record).collect()
 }
 
 async fn task_list(client: &Object, job_id: &str) -> Result<Vec<DataLoadTask>, Failure> {
-    let statement = client.prepare_cached(TASK_LIST).await?;
+    let statement = client.prepare_cached(sql::TASK_LIST).await?;
     let rows = client.query(&statement, &[&job_id]).await?;
     let task = |row: &Row| {
         let status: &str = row.get(2);
@@ -583,7 +418,7 @@ async fn put(client: &impl GenericClient, job: &DataLoadRecord) -> Result<DataLo
     let DataLoadOrder { job_id, environment, request, requested_by, created_at } = &job.order;
     let symbols: Vec<&str> = request.symbols.iter().map(Symbol::as_str).collect();
     let years = i32::try_from(request.years).unwrap_or(i32::MAX);
-    let statement = client.prepare_cached(PUT).await?;
+    let statement = client.prepare_cached(sql::PUT).await?;
     let written = client
         .execute(
             &statement,
@@ -610,7 +445,7 @@ async fn put(client: &impl GenericClient, job: &DataLoadRecord) -> Result<DataLo
 
 /// Brings the counts of a job up to date with its tasks.
 async fn count_tasks(tx: &Transaction<'_>, job_id: &str) -> Result<(), Failure> {
-    let statement = tx.prepare_cached(COUNT_TASKS).await?;
+    let statement = tx.prepare_cached(sql::COUNT_TASKS).await?;
     let errors = i64::try_from(DATA_LOAD_ERRORS_MAX).unwrap_or(i64::MAX);
     tx.execute(&statement, &[&job_id, &errors]).await?;
     Ok(())
@@ -624,7 +459,7 @@ async fn dead(
     now: Timestamp,
 ) -> Result<Vec<String>, Failure> {
     let attempts = i32::try_from(DATA_LOAD_ATTEMPTS_MAX).unwrap_or(i32::MAX);
-    let statement = client.prepare_cached(DEAD).await?;
+    let statement = client.prepare_cached(sql::DEAD).await?;
     let rows = client.query(&statement, &[&environment, &lease, &now, &attempts]).await?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }

@@ -1,22 +1,25 @@
 //! Data-load jobs: ordered, claimed under a lease, carried out task by task, and brought to exactly one end.
 
+mod bars;
+mod record;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::Value;
 use universe_core::event::Event;
 use universe_core::{Symbol, Timeframe};
 
+use record::{parsed, record};
+
 use super::apply;
 use super::leases::{self, comparable};
-use super::values::{Count, DayText, Dollars, Instant, Json, conversion, day, instant, integer, symbol};
-use crate::loading_records::{
-    bars_of, data_load_of_order, fail_dead_data_load, progress_of, refused_data_load, volume,
-};
+use super::values::{Count, DayText, day, integer, symbol};
+use crate::loading_records::{data_load_of_order, fail_dead_data_load, progress_of, refused_data_load};
 use crate::{
     ClaimedDataLoad, DATA_LOAD_ATTEMPTS_MAX, DATA_LOAD_ERRORS_MAX, DataLoadEnd, DataLoadFault, DataLoadOrder,
-    DataLoadOrdered, DataLoadPart, DataLoadPlan, DataLoadRecord, DataLoadRequest, DataLoadStatus, DataLoadStore,
-    DataLoadTask, DataLoadTaskStatus, EventsOfDataLoad, Loaded, SqliteStore, StoreError, data_load_lease,
+    DataLoadOrdered, DataLoadPart, DataLoadPlan, DataLoadRecord, DataLoadStatus, DataLoadStore, DataLoadTask,
+    DataLoadTaskStatus, EventsOfDataLoad, Loaded, SqliteStore, StoreError, data_load_lease,
 };
 
 const COLUMNS: &str = "job_id, environment, universe_key, csv_file, symbols, years, timeframes, include_ohlcv, \
@@ -270,7 +273,7 @@ fn timed_bar_load(
     expect_held(written, job_id, token)?;
     let mut loaded = Loaded::default();
     for timeframe in Timeframe::ALL {
-        store_bars(db, timeframe, parts, &mut loaded)?;
+        bars::store(db, timeframe, parts, &mut loaded)?;
     }
     let mut statement = db.prepare_cached(
         "update universe_data_load_task
@@ -432,49 +435,6 @@ fn append_events(db: &Connection, environment: &str, events: &[Event], now: Time
     apply::count_head(db, environment, &head)
 }
 
-/// Stores the bars of one length where they differ.
-fn store_bars(
-    db: &Connection,
-    timeframe: Timeframe,
-    parts: &[DataLoadPart],
-    loaded: &mut Loaded,
-) -> Result<(), StoreError> {
-    let bars = bars_of(parts, timeframe);
-    if bars.is_empty() {
-        return Ok(());
-    }
-    let (table, time) = (timeframe.table(), if timeframe.is_dated() { "date" } else { "timestamp" });
-    let mut statement = db.prepare_cached(&format!(
-        "insert into {table} (symbol, {time}, open, high, low, close, volume)
-        values (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-        on conflict (symbol, {time}) do update set
-            open = excluded.open, high = excluded.high, low = excluded.low,
-            close = excluded.close, volume = excluded.volume
-        where (open, high, low, close, volume)
-            is not (excluded.open, excluded.high, excluded.low, excluded.close, excluded.volume)"
-    ))?;
-    for bar in bars {
-        let prices = (Dollars(bar.open), Dollars(bar.high), Dollars(bar.low), Dollars(bar.close));
-        let (symbol, volume) = (bar.symbol.as_str(), volume(bar));
-        let written = match timeframe.is_dated() {
-            true => {
-                let date = DayText::from(bar.date);
-                statement.execute(params![symbol, date, prices.0, prices.1, prices.2, prices.3, volume])?
-            }
-            false => {
-                let start = bar.start.to_string();
-                statement.execute(params![symbol, start, prices.0, prices.1, prices.2, prices.3, volume])?
-            }
-        };
-        if written > 0 {
-            loaded.written += 1;
-        } else {
-            loaded.unchanged += 1;
-        }
-    }
-    Ok(())
-}
-
 /// Brings the counts of a job up to date with its tasks.
 fn count_tasks(db: &Connection, job_id: &str) -> Result<(), StoreError> {
     let mut statement = db.prepare_cached(
@@ -574,49 +534,4 @@ fn fenced(job_id: &str, token: u64) -> StoreError {
 
 fn expect_held(written: usize, job_id: &str, token: u64) -> Result<(), StoreError> {
     if written == 1 { Ok(()) } else { Err(fenced(job_id, token)) }
-}
-
-fn record(row: &Row<'_>) -> rusqlite::Result<DataLoadRecord> {
-    let status = row.get_ref(9)?.as_str()?;
-    let symbols: Vec<String> = parsed(4, serde_json::from_value(row.get::<_, Json>(4)?.0))?;
-    let request = DataLoadRequest {
-        universe_key: row.get(2)?,
-        csv_file: row.get(3)?,
-        symbols: symbols.iter().map(|text| Symbol::from_stored(text)).collect(),
-        years: row.get(5)?,
-        timeframes: parsed(6, serde_json::from_value(row.get::<_, Json>(6)?.0))?,
-        include_ohlcv: row.get(7)?,
-    };
-    let order = DataLoadOrder {
-        job_id: row.get(0)?,
-        environment: row.get(1)?,
-        request,
-        requested_by: row.get(8)?,
-        created_at: row.get::<_, Instant>(20)?.0,
-    };
-    Ok(DataLoadRecord {
-        order,
-        status: parsed(9, DataLoadStatus::from_spelling(status).ok_or("no status of a job"))?,
-        message: row.get(10)?,
-        symbols_total: row.get(11)?,
-        symbols_done: row.get(12)?,
-        tasks_total: row.get(13)?,
-        tasks_done: row.get(14)?,
-        bars: row.get::<_, Count>(15)?.0,
-        error_count: row.get(16)?,
-        errors: parsed(17, serde_json::from_value(row.get::<_, Json>(17)?.0))?,
-        first_date: day(row, 18)?,
-        last_date: day(row, 19)?,
-        started_at: instant(row, 21)?,
-        finished_at: instant(row, 22)?,
-        updated_at: row.get::<_, Instant>(23)?.0,
-        cancel_requested: row.get(24)?,
-        attempts: row.get(25)?,
-        lease_token: row.get::<_, Option<Count>>(26)?.map(|token| token.0),
-    })
-}
-
-/// Says that a column holds what it must not.
-fn parsed<T, E: Into<Box<dyn std::error::Error + Send + Sync>>>(at: usize, value: Result<T, E>) -> rusqlite::Result<T> {
-    value.map_err(|error| conversion(at, rusqlite::types::FromSqlError::Other(error.into())))
 }

@@ -1,5 +1,12 @@
 //! The command line.
 
+mod jobs;
+mod maintenance;
+mod moving_in;
+mod reference;
+mod time_machine;
+mod transfer;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -9,6 +16,13 @@ use universe_core::plan::Mode;
 
 use crate::config::{Config, ConfigError};
 use crate::http::keys::Scope;
+
+pub(crate) use jobs::{Jobs, SubmitJob};
+pub(crate) use maintenance::{Least, Organize, Stats, Validate};
+pub(crate) use moving_in::Adopt;
+pub(crate) use reference::LoadReference;
+pub(crate) use time_machine::{Explain, History};
+pub(crate) use transfer::{Export, Form, Import, Rollback, What};
 
 /// How wide help is, on every terminal: what a page shows is what a person sees.
 const WIDTH: usize = 90;
@@ -180,6 +194,9 @@ Examples:
         as_of: Option<Date>,
         /// The first day
         #[arg(long, value_name = "DATE", value_parser = day)]
+    /// Load bars of a universe from the market data provider, and see how that goes
+    #[command(subcommand)]
+    Jobs(Jobs),
         from: Option<Date>,
         /// The last day
         #[arg(long, value_name = "DATE", value_parser = day)]

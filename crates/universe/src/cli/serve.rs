@@ -17,6 +17,7 @@ use universe_store::Store;
 
 use super::arguments::{Global, Serve};
 use super::failure::Usage;
+use super::jobs::loading_settings;
 use super::{EXIT_DONE, output, session};
 use crate::clock::{Surroundings, random_hex};
 use crate::config::Config;
@@ -24,7 +25,7 @@ use crate::http::keys::{EXAMPLE_KEY, Keys};
 use crate::http::{self, App, Parts};
 
 /// Rules as the configuration has them, read again for every run: their files may change meanwhile.
-struct ConfiguredRules(Config);
+pub(super) struct ConfiguredRules(pub(super) Config);
 
 #[async_trait]
 impl RuleSource for ConfiguredRules {
@@ -124,7 +125,7 @@ fn supervisor_settings(config: &Config) -> anyhow::Result<SupervisorSettings> {
     };
     let redis = redis_address(config)?;
     let relay = RelaySettings { redis, retention_days: number(config, "events.retention_days")? };
-    Ok(SupervisorSettings { worker: WorkerSettings::STANDARD, relay, scheduler })
+    Ok(SupervisorSettings { worker: WorkerSettings::STANDARD, relay, scheduler, loading: loading_settings(config) })
 }
 
 fn scheduler_settings(config: &Config) -> anyhow::Result<SchedulerSettings> {

@@ -32,7 +32,7 @@ const TEXT: Key = Key {
 };
 
 /// Every setting, by section.
-pub(crate) const KEYS: [Key; 21] = [
+pub(crate) const KEYS: [Key; 30] = [
     Key {
         name: "database.uri",
         variables: &["DATABASE_URI", "DATABASE_URL"],
@@ -174,6 +174,55 @@ pub(crate) const KEYS: [Key; 21] = [
         choices: &["error", "warn", "info", "debug", "trace"],
         meaning: "error, warn, info, debug or trace",
         ..TEXT
+    Key {
+        name: "massive.base_url",
+        default: Some("https://api.massive.com"),
+        meaning: "where the Massive API answers, which bars are loaded from",
+        ..TEXT
+    },
+    Key {
+        name: "massive.api_key",
+        variables: &["MASSIVE_API_KEY"],
+        example: "the key of your account",
+        is_secret: true,
+        meaning: "the key for it; without one nothing is loaded from there",
+        ..TEXT
+    },
+    Key {
+        name: "massive.requests_per_minute",
+        default: Some("5"),
+        is_number: true,
+        meaning: "how many requests a minute the plan of that key allows; 0 for any number",
+        ..TEXT
+    },
+    Key {
+        name: "massive.adjusted",
+        default: Some("true"),
+        choices: &["true", "false"],
+        meaning: "true or false: whether prices and volumes are adjusted for splits",
+        ..TEXT
+    },
+    Key {
+        name: "massive.concurrency",
+        default: Some("8"),
+        is_number: true,
+        meaning: "how many requests are under way at once, up to 64",
+        ..TEXT
+    },
+    Key {
+        name: "loading.use_cache_universes",
+        variables: &["USE_CACHE_UNIVERSES"],
+        default: Some("true"),
+        choices: &["true", "false"],
+        meaning: "true or false: whether the universe counts where a data-load job names a universe and a file",
+        ..TEXT
+    },
+    Key {
+        name: "loading.csv_directory",
+        default: Some("data/universes"),
+        meaning: "where the files are that data-load jobs name",
+        ..TEXT
+    },
     },
     Key {
         name: "log.directory",

@@ -33,6 +33,7 @@ const BODY_REFUSALS: [(&str, &str); 2] =
         (name = "runs", description = "Ask for runs, watch them, stop them, approve what they held"),
         (name = "lookups", description = "Which symbols belong to which universe"),
         (name = "events", description = "What happened, from any point"),
+        (name = "jobs", description = "Load bars from the market data provider"),
         (name = "admin", description = "What the platform's web application calls"),
         (name = "system", description = "The server itself"),
     )
