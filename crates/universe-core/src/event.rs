@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::plan::{Action, Alert, Mode, Plan, Step, StepReport, UniversePlan};
+use crate::plan::{Action, Alert, AlertKind, Mode, Plan, Step, StepReport, UniversePlan};
 use crate::{Category, UniverseId};
 
 pub use data_load::event_of_data_load;
@@ -45,7 +45,7 @@ pub struct RunFacts<'a> {
     pub run_id: Uuid,
     /// Its mode.
     pub mode: Mode,
-    /// How it ended (`completed`, `completed_with_errors`, `held`).
+    /// How it stands, or ended (`completed`, `completed_with_errors`, `held`, `failed`, `cancelled`).
     pub status: &'a str,
     /// When it was asked for or began: the instant of the events that say so.
     pub started_at: Timestamp,
@@ -80,22 +80,26 @@ pub fn events_of_order(run: &RunFacts<'_>) -> Vec<Event> {
     events.events
 }
 
-/// Returns every event of a run that nobody ordered before, in the order in which they are published.
+/// Returns the event that says that a run began.
 #[must_use]
-pub fn events_of_run(plan: &Plan, run: &RunFacts<'_>) -> Vec<Event> {
-    let mut events = events_of_order(run);
-    events.extend(events_of_ordered_run(plan, run));
-    events
-}
-
-/// Returns the events of a run whose order was an event of its own.
-#[must_use]
-pub fn events_of_ordered_run(plan: &Plan, run: &RunFacts<'_>) -> Vec<Event> {
+pub fn events_of_start(run: &RunFacts<'_>) -> Vec<Event> {
     let mut events = EventsOfRun { run, events: Vec::new() };
     events.started();
-    for (done, step) in (1_usize..).zip(run.steps) {
-        events.progress(done, step);
-    }
+    events.events
+}
+
+/// Returns the event that says that a step was taken, the last of `done`.
+#[must_use]
+pub fn events_of_step(run: &RunFacts<'_>, step: Step, done: usize) -> Vec<Event> {
+    let mut events = EventsOfRun { run, events: Vec::new() };
+    events.progress(done, step);
+    events.events
+}
+
+/// Returns the events of a run that did its work, and has told its order, its start and its steps already.
+#[must_use]
+pub fn events_of_result(plan: &Plan, run: &RunFacts<'_>) -> Vec<Event> {
+    let mut events = EventsOfRun { run, events: Vec::new() };
     for universe in plan.changed_universes() {
         events.universe_updated(plan, universe);
     }
@@ -104,37 +108,97 @@ pub fn events_of_ordered_run(plan: &Plan, run: &RunFacts<'_>) -> Vec<Event> {
     for alert in run.alerts {
         events.alert(alert);
     }
+    for step in run.steps {
+        if let Some(error) = &step.error {
+            events.error(AlertKind::StepFailed, &format!("the step {} failed: {error}", step.step.as_str()));
+        }
+    }
     events.completed(plan);
     events.events
 }
 
-/// Returns the events of a run that nobody ordered before, and that failed before it changed anything.
+/// Returns every event of a run that nobody ordered before, in the order in which they are published.
 #[must_use]
-pub fn events_of_failure(run: &RunFacts<'_>, error: &str) -> Vec<Event> {
+pub fn events_of_run(plan: &Plan, run: &RunFacts<'_>) -> Vec<Event> {
     let mut events = events_of_order(run);
-    events.extend(events_of_ordered_failure(run, error));
+    events.extend(events_of_start(run));
+    for (done, step) in (1_usize..).zip(run.steps) {
+        events.extend(events_of_step(run, step.step, done));
+    }
+    events.extend(events_of_result(plan, run));
     events
 }
 
-/// Returns the events of a run whose order was an event of its own, and that was cancelled.
+/// Returns every event of a run that nobody ordered before, and that failed before it changed anything.
 #[must_use]
-pub fn events_of_cancellation(run: &RunFacts<'_>) -> Vec<Event> {
+pub fn events_of_failure(run: &RunFacts<'_>, error: &str) -> Vec<Event> {
+    let mut events = events_of_order(run);
+    events.extend(events_of_start(run));
+    events.extend(events_of_failed_end(run, error));
+    events
+}
+
+/// Returns the events of the end of a run that failed, after those of its order and its start.
+#[must_use]
+pub fn events_of_failed_end(run: &RunFacts<'_>, error: &str) -> Vec<Event> {
     let mut events = EventsOfRun { run, events: Vec::new() };
-    events.phase("phase_failed", "cancelled", &Value::Null, None);
+    events.error(AlertKind::RunFailed, error);
+    events.ended(0, &[]);
+    events.phase("phase_failed", &Value::Null, Some(error));
     events.events
 }
 
-/// Returns the events of a run whose order was an event of its own, and that failed.
+/// Returns the events of the end of a run that was cancelled, after those of its order and its start.
 #[must_use]
-pub fn events_of_ordered_failure(run: &RunFacts<'_>, error: &str) -> Vec<Event> {
-    let mut events = EventsOfRun { run, events: Vec::new() };
-    events.started();
-    events.phase("phase_failed", "failed", &Value::Null, Some(error));
-    let payload = json!({
-        "component": PHASE, "severity": "error", "message": error, "run_id": run.run_id, "alert": Value::Null,
-    });
-    events.push("error", ERRORS, "failure", None, payload);
+pub fn events_of_cancellation(run: &RunFacts<'_>) -> Vec<Event> {
+    let mut events = EventsOfRun { run, events: events_of_cancelled_order(run) };
+    events.phase("phase_failed", &Value::Null, None);
     events.events
+}
+
+/// Returns the events of an order that was cancelled before its run began: a phase that never began does not end.
+#[must_use]
+pub fn events_of_cancelled_order(run: &RunFacts<'_>) -> Vec<Event> {
+    let mut events = EventsOfRun { run, events: Vec::new() };
+    events.ended(0, &[]);
+    events.events
+}
+
+/// Returns the event that says that the end-of-day signal did not come in time.
+///
+/// `schedule` names what waited for it, the same each time it is asked; `run_id` is the run that goes on without.
+#[must_use]
+pub fn event_of_missing_signal(schedule: Uuid, run_id: Option<Uuid>, at: Timestamp, message: &str) -> Event {
+    let payload = json!({
+        "component": "scheduler",
+        "severity": if run_id.is_some() { "warning" } else { "error" },
+        "message": message,
+        "run_id": run_id,
+        "alert": AlertKind::NoEodSignal,
+    });
+    event(&format!("{schedule}/error/no_eod_signal"), at, "error", ERRORS, None, payload)
+}
+
+/// Makes an event; the same seed makes the same id.
+fn event(
+    seed: &str,
+    at: Timestamp,
+    event: &'static str,
+    channels: &'static [&'static str],
+    universe: Option<(UniverseId, u64)>,
+    payload: Value,
+) -> Event {
+    let digest = blake3::hash(seed.as_bytes());
+    let id = uuid::Builder::from_custom_bytes(std::array::from_fn(|at| digest.as_bytes()[at])).into_uuid();
+    let message = json!({
+        "id": id,
+        "event": event,
+        "timestamp": at.to_string(),
+        "source": EVENT_SOURCE,
+        "version": EVENT_VERSION,
+        "payload": payload,
+    });
+    Event { id, event, channels, universe, message }
 }
 
 struct EventsOfRun<'a> {
@@ -159,24 +223,14 @@ impl EventsOfRun<'_> {
     fn push_at(
         &mut self,
         at: Timestamp,
-        event: &'static str,
+        name: &'static str,
         channels: &'static [&'static str],
         what: &str,
         universe: Option<(UniverseId, u64)>,
         payload: Value,
     ) {
-        let digest = blake3::hash(format!("{}/{event}/{what}", self.run.run_id).as_bytes());
-        let bytes: [u8; 16] = std::array::from_fn(|at| digest.as_bytes()[at]);
-        let id = uuid::Builder::from_custom_bytes(bytes).into_uuid();
-        let message = json!({
-            "id": id,
-            "event": event,
-            "timestamp": at.to_string(),
-            "source": EVENT_SOURCE,
-            "version": EVENT_VERSION,
-            "payload": payload,
-        });
-        self.events.push(Event { id, event, channels, universe, message });
+        let seed = format!("{}/{name}/{what}", self.run.run_id);
+        self.events.push(event(&seed, at, name, channels, universe, payload));
     }
 
     fn triggered(&mut self) {
@@ -195,23 +249,17 @@ impl EventsOfRun<'_> {
         self.push_at(run.started_at, "phase_started", PROCESSING_STATUS, "", None, payload);
     }
 
-    fn phase(&mut self, event: &'static str, status: &str, stats: &Value, error: Option<&str>) {
+    fn phase(&mut self, event: &'static str, stats: &Value, error: Option<&str>) {
+        let run = self.run;
         let payload =
-            json!({"run_id": self.run.run_id, "phase": PHASE, "status": status, "stats": stats, "error": error});
+            json!({"run_id": run.run_id, "phase": PHASE, "status": run.status, "stats": stats, "error": error});
         self.push(event, PROCESSING_STATUS, "", None, payload);
     }
 
-    fn progress(&mut self, done: usize, step: &StepReport) {
-        let total = Step::ALL.len();
-        let payload = json!({
-            "run_id": self.run.run_id,
-            "phase": PHASE,
-            "step": step.step,
-            "completed": done,
-            "total": total,
-            "percentage": done * 100 / total,
-        });
-        self.push("job_progress_update", MONITORING, step.step.as_str(), None, payload);
+    fn progress(&mut self, done: usize, step: Step) {
+        let mut payload = progress(step, done);
+        payload["run_id"] = json!(self.run.run_id);
+        self.push("job_progress_update", MONITORING, step.as_str(), None, payload);
     }
 
     fn universe_updated(&mut self, plan: &Plan, universe: &UniversePlan) {
@@ -290,39 +338,66 @@ impl EventsOfRun<'_> {
 
     fn alert(&mut self, alert: &Alert) {
         let payload = json!({
+        self.trouble("warning", alert.alert, &alert.message);
+    }
+
+    fn error(&mut self, alert: AlertKind, message: &str) {
+        self.trouble("error", alert, message);
+    }
+
+    fn trouble(&mut self, severity: &str, alert: AlertKind, message: &str) {
             "component": PHASE,
-            "severity": "warning",
-            "message": alert.message,
+            "severity": severity,
+            "message": message,
             "run_id": self.run.run_id,
-            "alert": alert.alert,
+            "alert": alert,
         });
-        self.push("error", ERRORS, &alert.message, None, payload);
+        self.push("error", ERRORS, message, None, payload);
     }
 
     fn completed(&mut self, plan: &Plan) {
         let run = self.run;
+        let updated: Vec<&str> = plan.changed_universes().map(|universe| universe.id.key()).collect();
+        self.ended(plan.total_changes(), &updated);
+        let stats = json!({
+            "total_changes": plan.total_changes(),
+            "universes_updated": updated.len(),
+            "duration_seconds": self.duration_seconds(),
+        });
+        self.phase("phase_completed", &stats, None);
+    }
+
+    /// Appends the one event that every run ends with, however it ended.
+    fn ended(&mut self, total_changes: usize, universes_updated: &[&str]) {
         let tasks: serde_json::Map<String, Value> = run
             .steps
             .iter()
             .map(|step| (step.step.as_str().to_owned(), json!({"status": step.status, "changes": step.changes})))
             .collect();
-        let updated: Vec<&str> = plan.changed_universes().map(|universe| universe.id.key()).collect();
-        let duration = run.finished_at.duration_since(run.started_at).as_secs_f64();
         let payload = json!({
             "job_id": run.run_id,
             "status": run.status,
             "sync_status": run.status,
             "mode": run.mode,
-            "total_changes": plan.total_changes(),
-            "universes_updated": updated,
-            "duration_seconds": duration,
+            "total_changes": total_changes,
+            "universes_updated": universes_updated,
+            "duration_seconds": self.duration_seconds(),
             "task_results": tasks,
         });
-        let stats = json!({"total_changes": plan.total_changes(), "universes_updated": updated.len(), "duration_seconds": duration});
-        self.phase("phase_completed", run.status, &stats, None);
         self.push("cache_sync_completed", SYNC_COMPLETE, "", None, payload);
     }
 }
+
+    fn duration_seconds(&self) -> f64 {
+        self.run.finished_at.duration_since(self.run.started_at).as_secs_f64()
+    }
+}
+
+/// Returns how far a run is after `done` steps, the last of which is named.
+#[must_use]
+pub fn progress(step: Step, done: usize) -> Value {
+    let total = Step::ALL.len();
+    json!({"phase": PHASE, "step": step, "completed": done, "total": total, "percentage": done * 100 / total})
 
 /// The step that most of a universe's changes belong to, in words.
 fn cause(universe: &UniversePlan) -> &'static str {

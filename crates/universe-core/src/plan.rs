@@ -357,6 +357,12 @@ impl Step {
         Self::DelistedCleanup,
         Self::ThemeRebalancing,
         Self::Notifications,
+    /// A step failed, and left its universes as they were.
+    StepFailed,
+    /// A run failed, and changed nothing.
+    RunFailed,
+    /// The end-of-day signal did not come in time.
+    NoEodSignal,
     ];
 
     /// Returns the spelling in records and events.

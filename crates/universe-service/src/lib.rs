@@ -1,5 +1,7 @@
 //! A run from end to end, the queue and the schedule of runs, the way of their events, and a market to try it on.
 
+mod adoption;
+mod alerts;
 mod ambient;
 mod daemon;
 mod error;
@@ -25,6 +27,8 @@ pub use load::{
     LoadReport, Told, UniverseList, keep_figures, load_lists, load_prices, load_screener, load_snapshots, load_symbols,
 };
 pub use loading::{
+pub use adoption::{AdoptionPlan, PresentRules, plan_adoption};
+pub use alerts::{Alerts, RaisedAlert, Severity, alerts};
     BadMessage, DATA_LOAD_CHANNEL, DataLoadSettings, DataLoadWish, JOB_ID_LEN_MAX, YEARS_MAX, listen_for_data_loads,
     load_data, load_data_once, mirror_data_loads, read_message, status_key,
 };

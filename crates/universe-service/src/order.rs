@@ -2,13 +2,16 @@
 
 use jiff::civil::Date;
 use universe_core::UniverseId;
-use universe_core::event::{Event, events_of_cancellation, events_of_order, events_of_ordered_failure};
+use universe_core::event::{
+    Event, RunFacts, events_of_cancellation, events_of_cancelled_order, events_of_failed_end, events_of_order,
+    events_of_start,
+};
 use universe_core::plan::Mode;
 use universe_store::{Ordered, RunOrder, RunRecord, StoreError};
 use uuid::Uuid;
 
 use crate::Daemon;
-use crate::sync::{facts_of_order, failure_facts};
+use crate::sync::{facts_of_order, facts_of_run};
 
 /// What a run is wanted to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -160,15 +163,24 @@ impl Daemon {
     }
 }
 
-/// Returns the events of a run that was cancelled.
+/// Returns the event of a run from the queue that begins.
+pub(crate) fn events_of_begun(run: &RunRecord) -> Vec<Event> {
+    if run.dry_run { Vec::new() } else { events_of_start(&facts_of_run(run)) }
+}
+
+/// Returns the events of a run from the queue that was cancelled, before it began or after.
 pub(crate) fn events_of_cancelled(run: &RunRecord) -> Vec<Event> {
-    if run.dry_run { Vec::new() } else { events_of_cancellation(&failure_facts(run)) }
+    match (run.dry_run, run.started_at) {
+        (true, _) => Vec::new(),
+        (false, None) => events_of_cancelled_order(&RunFacts { started_at: run.recorded_at(), ..facts_of_run(run) }),
+        (false, Some(_)) => events_of_cancellation(&facts_of_run(run)),
+    }
 }
 
 /// Returns the events of a run from the queue that failed, or whose process died.
 pub(crate) fn events_of_failed(run: &RunRecord) -> Vec<Event> {
     let error = run.error.as_deref().unwrap_or("its process died");
-    if run.dry_run { Vec::new() } else { events_of_ordered_failure(&failure_facts(run), error) }
+    if run.dry_run { Vec::new() } else { events_of_failed_end(&facts_of_run(run), error) }
 }
 
 fn held_universes(run: &RunRecord) -> Vec<UniverseId> {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use tokio::sync::watch;
+use universe_core::event::{Event, event_of_missing_signal};
 use universe_store::StoreError;
 use uuid::Uuid;
 
@@ -118,35 +119,47 @@ pub async fn schedule_tick(daemon: &Daemon, settings: &SchedulerSettings) -> Res
         Some(last) if due.session <= last => return Ok(Tick::Idle),
         Some(_) => {}
         None => {
-            store.schedule_fired(environment, name, due.session, now).await?;
+            store.schedule_fired(environment, name, due.session, now, &[]).await?;
             return Ok(Tick::Began);
         }
     }
-    let tick = match settings.eod_wait {
-        EodWait::Off => fire(daemon, name, due.session).await?,
-        EodWait::Signal { .. } if was_signalled(daemon, due.session).await? => Tick::Signalled,
+    let (tick, missing) = match settings.eod_wait {
+        EodWait::Off => (fire(daemon, name, due.session).await?, None),
+        EodWait::Signal { .. } if was_signalled(daemon, due.session).await? => (Tick::Signalled, None),
         EodWait::Signal { timeout_seconds, .. } if now.duration_since(due.at).as_secs() < timeout_seconds => {
             return Ok(Tick::AwaitsSignal);
         }
-        EodWait::Signal { timeout_seconds, then: AfterTimeout::Proceed } => {
-            tracing::warn!(
-                session = %due.session,
-                "no end-of-day signal for {} within {timeout_seconds} seconds; the run proceeds without it", due.session
-            );
-            fire(daemon, name, due.session).await?
-        }
-        EodWait::Signal { timeout_seconds, then: AfterTimeout::GiveUp } => {
-            tracing::error!(
-                session = %due.session,
-                "no end-of-day signal for {} within {timeout_seconds} seconds; there is no run, as configured", due.session
-            );
-            Tick::GaveUp
+        EodWait::Signal { timeout_seconds, then } => {
+            let session = due.session;
+            let (tick, outcome) = match then {
+                AfterTimeout::Proceed => (fire(daemon, name, session).await?, "the run proceeds without it"),
+                AfterTimeout::GiveUp => (Tick::GaveUp, "there is no run, as configured"),
+            };
+            let waited = format!("no end-of-day signal for {session} came within {timeout_seconds} seconds");
+            (tick, Some(format!("{waited}; {outcome}")))
         }
     };
-    if tick != Tick::Busy {
-        store.schedule_fired(environment, name, due.session, now).await?;
+    if tick == Tick::Busy {
+        return Ok(tick);
+    }
+    let events: Vec<Event> = missing.iter().map(|message| missing_signal(daemon, name, &due, tick, message)).collect();
+    // The event is written with the memory of it: once, whoever looks and whatever dies.
+    if store.schedule_fired(environment, name, due.session, now, &events).await?
+        && let Some(message) = missing
+    {
+        tracing::warn!(session = %due.session, alert = "no_eod_signal", "{message}");
+        daemon.outbox_written.notify_one();
     }
     Ok(tick)
+}
+
+fn missing_signal(daemon: &Daemon, schedule: &str, due: &Due, tick: Tick, message: &str) -> Event {
+    let run_id = match tick {
+        Tick::Fired { run_id } => Some(run_id),
+        Tick::Idle | Tick::Began | Tick::Busy | Tick::AwaitsSignal | Tick::Signalled | Tick::GaveUp => None,
+    };
+    let occasion = run_id_of(&daemon.environment, schedule, due.session);
+    event_of_missing_signal(occasion, run_id, daemon.ambient.now(), message)
 }
 
 async fn fire(daemon: &Daemon, schedule: &str, session: Date) -> Result<Tick, StoreError> {

@@ -144,7 +144,7 @@ async fn signal(daemon: &Daemon, name: &str) -> Result<bool, RelayError> {
     let now = daemon.ambient.now();
     let session = session_closed(now);
     let Placed::Queued { run_id } = daemon.order(&Wish::full("signal")).await? else { return Ok(false) };
-    daemon.store.schedule_fired(&daemon.environment, EOD_SIGNAL, session, now).await?;
+    daemon.store.schedule_fired(&daemon.environment, EOD_SIGNAL, session, now, &[]).await?;
     tracing::info!(run.id = %run_id, %session, signal = name, "the end of {session} was signalled; a run was ordered");
     Ok(true)
 }

@@ -15,7 +15,7 @@ use universe_core::{Observation, Symbol, UniverseId, expect_session, session_on_
 use universe_store::{ClaimedRun, Needs, RunOrder, RunRecord, Store, StoreError};
 
 use crate::{Ambient, SyncError};
-pub(crate) use record::{claimed_run, facts_of_order, failure_facts};
+pub(crate) use record::{claimed_run, facts_of_order, facts_of_run};
 use record::{complete, events_of, new_run, record_failure};
 
 /// How often a run starts again because another one changed the state in between.
@@ -67,7 +67,7 @@ impl SyncOutcome {
     /// Returns how long the run took, with all that it read and wrote.
     #[must_use]
     pub fn duration_seconds(&self) -> f64 {
-        self.run.started_at.map_or(0.0, |began| self.ended_at.duration_since(began).as_secs_f64())
+        self.run.started_at.map_or(0.0, |began| self.ended_at.max(began).duration_since(began).as_secs_f64())
     }
 }
 
@@ -160,7 +160,8 @@ async fn synchronize(
         drop((observation, state));
         watch.before(None, Step::ALL.len()).await?;
         let alerts = watch.alerts().await;
-        let finished_at = ambient.now();
+        // The clock of the machine that ordered the run may be ahead of this one's.
+        let finished_at = ambient.now().max(started_at);
         check_duration(&mut plan, started_at, finished_at);
         plan.alerts.extend(alerts);
         complete(&mut run, &plan, &durations, finished_at);

@@ -5,27 +5,25 @@
 //! it as failed, and begins the next one from what is stored: nothing of a dead run is in there.
 
 use std::error::Error;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::watch;
-use universe_core::event::PHASE;
-use universe_core::plan::{Alert, AlertKind, Step};
-use universe_store::{ClaimedRun, StoreError};
+use universe_core::event::{Event, events_of_step, progress};
+use universe_core::plan::{Alert, Step};
+use universe_store::{ClaimedRun, RunRecord, StoreError};
 use uuid::Uuid;
 
+use crate::alerts::publication;
 use crate::daemon::{is_stopped, pause};
-use crate::order::{events_of_cancelled, events_of_failed};
-use crate::sync::{Watch, claimed_run, sync_claimed};
-use crate::{Daemon, RelayState, SyncError};
+use crate::order::{events_of_begun, events_of_cancelled, events_of_failed};
+use crate::sync::{Watch, claimed_run, facts_of_run, sync_claimed};
+use crate::{Daemon, SyncError};
 
 /// How often the end of a run is written again when the database cannot be reached; then its lease expires.
 const CLOSE_ATTEMPTS_MAX: u32 = 5;
-
-/// Events that wait longer than this for publication raise an alert with the next run.
-const UNPUBLISHED_ALERT_SECONDS: i64 = 300;
 
 /// How a worker keeps time.
 #[derive(Clone, Copy, Debug)]
@@ -66,10 +64,10 @@ pub async fn work_once(daemon: &Daemon, settings: WorkerSettings) -> Result<Opti
         tracing::error!(run.id = %run_id, "the process of a run died; the run is marked as failed");
         daemon.outbox_written.notify_one();
     }
-    // Read anew, for that took a while: a run does not begin before it was ordered.
     let now = daemon.ambient.now();
-    let claimed = store.run_claim(environment, &daemon.holder, now, settings.lease_seconds).await?;
+    let claimed = store.run_claim(environment, &daemon.holder, now, settings.lease_seconds, events_of_begun).await?;
     let Some(claimed) = claimed else { return Ok(None) };
+    daemon.outbox_written.notify_one();
     carry_out(daemon, settings, &claimed).await;
     daemon.outbox_written.notify_one();
     Ok(Some(claimed.order.run_id))
@@ -78,7 +76,8 @@ pub async fn work_once(daemon: &Daemon, settings: WorkerSettings) -> Result<Opti
 async fn carry_out(daemon: &Daemon, settings: WorkerSettings, claimed: &ClaimedRun) {
     let run_id = claimed.order.run_id;
     tracing::info!(run.id = %run_id, mode = claimed.order.mode.as_str(), "run {run_id} begins");
-    let keeper = Keeper { daemon, settings, claimed, progress: Mutex::new(progress(None, 0)) };
+    let standing = Standing { progress: progress(Step::ALL[0], 0), steps_told: 0 };
+    let keeper = Keeper { daemon, settings, claimed, standing: Mutex::new(standing) };
     let outcome = tokio::select! {
         outcome = keeper.run() => outcome,
         lost = keeper.beat() => Err(lost),
@@ -105,7 +104,7 @@ async fn close(daemon: &Daemon, claimed: &ClaimedRun, status: &str, error: Optio
     let mut run = claimed_run(claimed, claimed.order.session);
     run.status = status.to_owned();
     run.error = error;
-    run.finished_at = Some(daemon.ambient.now());
+    run.finished_at = Some(daemon.ambient.now().max(claimed.started_at));
     let events = if status == "cancelled" { events_of_cancelled(&run) } else { events_of_failed(&run) };
     for attempt in 1..=CLOSE_ATTEMPTS_MAX {
         match daemon.store.run_close(&run, &events).await {
@@ -126,7 +125,14 @@ struct Keeper<'a> {
     daemon: &'a Daemon,
     settings: WorkerSettings,
     claimed: &'a ClaimedRun,
-    progress: Mutex<Value>,
+    standing: Mutex<Standing>,
+}
+
+/// How far a run is, and what was told of that.
+struct Standing {
+    progress: Value,
+    /// A run that has to plan again takes its steps once more, and tells them once.
+    steps_told: usize,
 }
 
 impl Keeper<'_> {
@@ -146,54 +152,71 @@ impl Keeper<'_> {
         loop {
             tokio::time::sleep(third).await;
             // A cancellation is heard before the next step: within a step there is nothing to stop.
-            if let Err(error) = self.renew().await {
+            if let Err(error) = self.renew(&[]).await {
                 return error;
             }
         }
     }
 
     /// Returns whether somebody asked for the run to stop.
-    async fn renew(&self) -> Result<bool, SyncError> {
-        let progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    async fn renew(&self, events: &[Event]) -> Result<bool, SyncError> {
+        let progress = self.standing().progress.clone();
         let (run_id, token) = (self.claimed.order.run_id, self.claimed.token);
         let now = self.daemon.ambient.now();
-        match self.daemon.store.run_progress(run_id, token, &progress, now, self.settings.lease_seconds).await {
-            Ok(is_cancelled) => Ok(is_cancelled),
+        let lease_seconds = self.settings.lease_seconds;
+        match self.daemon.store.run_progress(run_id, token, &progress, events, now, lease_seconds).await {
+            Ok(is_cancelled) => {
+                if !events.is_empty() {
+                    self.daemon.outbox_written.notify_one();
+                }
+                Ok(is_cancelled)
+            }
             Err(error @ StoreError::Fenced { .. }) => Err(SyncError::Lost(error)),
             Err(error) => {
+                // Whether it was written all the same is not known: its steps are not told again.
                 tracing::warn!(run.id = %run_id, %error, "a sign of life could not be written");
                 Ok(false)
             }
         }
+    }
+
+    /// Returns the events of the steps that were taken since the last ones were told.
+    fn events_of_steps(&self, done: usize) -> Vec<Event> {
+        let told = {
+            let mut standing = self.standing();
+            let told = standing.steps_told;
+            standing.steps_told = told.max(done);
+            told
+        };
+        if self.claimed.order.dry_run || done <= told {
+            return Vec::new();
+        }
+        let run = RunRecord {
+            finished_at: Some(self.daemon.ambient.now().max(self.claimed.started_at)),
+            ..claimed_run(self.claimed, self.claimed.order.session)
+        };
+        let facts = facts_of_run(&run);
+        (told..done).flat_map(|before| events_of_step(&facts, Step::ALL[before], before + 1)).collect()
+    }
+
+    fn standing(&self) -> MutexGuard<'_, Standing> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[async_trait]
 impl Watch for Keeper<'_> {
     async fn before(&self, step: Option<Step>, done: usize) -> Result<(), SyncError> {
-        *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = progress(step, done);
-        if self.renew().await? { Err(SyncError::Cancelled) } else { Ok(()) }
+        let step = step.unwrap_or(Step::ALL[Step::ALL.len() - 1]);
+        self.standing().progress = progress(step, done);
+        if self.renew(&self.events_of_steps(done)).await? { Err(SyncError::Cancelled) } else { Ok(()) }
     }
 
     async fn alerts(&self) -> Vec<Alert> {
-        if self.daemon.relay_state() == RelayState::Off {
-            return Vec::new();
-        }
-        let Ok(Some(span)) = self.daemon.store.outbox_span(&self.daemon.environment).await else { return Vec::new() };
-        let Some(since) = span.unpublished_since else { return Vec::new() };
-        if self.daemon.ambient.now().duration_since(since).as_secs() <= UNPUBLISHED_ALERT_SECONDS {
-            return Vec::new();
-        }
-        let message = format!("{} events have been waiting for Redis, the oldest since {since}", span.unpublished);
-        vec![Alert { alert: AlertKind::PublishingFailures, universe: None, message }]
+        let span = self.daemon.store.outbox_span(&self.daemon.environment).await.unwrap_or_default();
+        let late = publication(self.daemon, span);
+        late.map(|late| Alert { alert: late.alert, universe: None, message: late.message }).into_iter().collect()
     }
-}
-
-/// Returns how far a run is, in the words of the public contract (section 4).
-fn progress(step: Option<Step>, done: usize) -> Value {
-    let total = Step::ALL.len();
-    let step = step.unwrap_or(Step::ALL[done.min(total - 1)]);
-    json!({"phase": PHASE, "step": step, "completed": done, "total": total, "percentage": done * 100 / total})
 }
 
 /// Says an error with its causes.

@@ -179,17 +179,25 @@ pub(crate) fn claimed_run(run: RunRecord, started_at: Timestamp, token: u64) -> 
     ClaimedRun { order, started_at, token }
 }
 
+/// Begins a run that waited, and returns when: never before it was ordered, perhaps by a machine whose clock is ahead.
+pub(crate) fn begin_run(run: &mut RunRecord, now: Timestamp) -> Timestamp {
+    let started_at = now.max(run.created_at);
+    run.status = "running".to_owned();
+    run.started_at = Some(started_at);
+    started_at
+}
+
 /// Brings a run that waited to its end.
 pub(crate) fn cancel_waiting_run(run: &mut RunRecord, now: Timestamp) {
     run.status = "cancelled".to_owned();
-    run.finished_at = Some(now);
+    run.finished_at = Some(now.max(run.created_at));
     run.cancel_requested = true;
 }
 
 /// Brings a run whose lease nobody holds to its end.
 pub(crate) fn fail_dead_run(run: &mut RunRecord, now: Timestamp) {
     run.status = "failed".to_owned();
-    run.finished_at = Some(now);
+    run.finished_at = Some(run.started_at.map_or(now, |started_at| now.max(started_at)));
     run.progress = Value::Null;
     run.error = Some("its process died: it gave no sign of life for longer than its lease; order it again".to_owned());
 }

@@ -206,7 +206,7 @@ impl Store for PostgresStore {
         ttl_seconds: i64,
     ) -> Result<Option<ClaimedRun>, StoreError> {
         let (mut client, _) = self.ready().await?;
-        retrying!(jobs::run_claim(&mut client, environment, holder, now, ttl_seconds))
+        retrying!(jobs::run_claim(&mut client, environment, holder, now, ttl_seconds, events_of))
     }
 
     async fn run_progress(
@@ -215,16 +215,18 @@ impl Store for PostgresStore {
         token: u64,
         progress: &Value,
         now: Timestamp,
+        events_of: EventsOf,
         ttl_seconds: i64,
     ) -> Result<bool, StoreError> {
         let (mut client, _) = self.ready().await?;
-        retrying!(jobs::run_progress(&mut client, run_id, token, progress, now, ttl_seconds))
+        retrying!(jobs::run_progress(&mut client, run_id, token, progress, events, now, ttl_seconds))
     }
 
     async fn run_cancel(
         &self,
         run_id: Uuid,
         now: Timestamp,
+        events: &[Event],
         events_of: EventsOf,
     ) -> Result<Option<String>, StoreError> {
         let (mut client, _) = self.ready().await?;
@@ -395,6 +397,11 @@ impl Store for PostgresStore {
         let (client, _) = self.ready().await?;
         Ok(leases::lease_release(&client, name, token).await?)
     }
+    async fn outbox_newest(&self, environment: &str, event: &str, limit: u32) -> Result<Vec<OutboxEntry>, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(outbox::outbox_newest(&client, environment, event, limit).await?)
+    }
+
 
     async fn schedule_fired(
         &self,
@@ -403,8 +410,8 @@ impl Store for PostgresStore {
         session: Date,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let (client, _) = self.ready().await?;
-        Ok(leases::schedule_fired(&client, environment, schedule, session, now).await?)
+        let (mut client, _) = self.ready().await?;
+        retrying!(leases::schedule_fired(&mut client, environment, schedule, session, now, events))
     }
 
     async fn schedule_last(&self, environment: &str, schedule: &str) -> Result<Option<Date>, StoreError> {
@@ -432,6 +439,7 @@ impl Store for PostgresStore {
         Ok(keys::key_revoke(&client, api_key_id, now).await?)
     }
 
+        events: &[Event],
     async fn key_used(&self, api_key_id: &str, now: Timestamp) -> Result<(), StoreError> {
         let (client, _) = self.ready().await?;
         Ok(keys::key_used(&client, api_key_id, now).await?)

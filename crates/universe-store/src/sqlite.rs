@@ -125,9 +125,10 @@ impl Store for SqliteStore {
         if !self.connections.read(|db| jobs::has_pending(db, environment))? {
             return Ok(None);
         }
-        self.connections.write(|tx| jobs::run_claim(tx, environment, holder, now, ttl_seconds))
+        self.connections.write(|tx| jobs::run_claim(tx, environment, holder, now, ttl_seconds, events_of))
     }
 
+        events_of: EventsOf,
     async fn run_progress(
         &self,
         run_id: Uuid,
@@ -136,11 +137,12 @@ impl Store for SqliteStore {
         now: Timestamp,
         ttl_seconds: i64,
     ) -> Result<bool, StoreError> {
-        self.connections.write(|tx| jobs::run_progress(tx, run_id, token, progress, now, ttl_seconds))
+        self.connections.write(|tx| jobs::run_progress(tx, run_id, token, progress, events, now, ttl_seconds))
     }
 
     async fn run_cancel(
         &self,
+        events: &[Event],
         run_id: Uuid,
         now: Timestamp,
         events_of: EventsOf,
@@ -287,6 +289,10 @@ impl Store for SqliteStore {
     }
 
     async fn lease_release(&self, name: &str, token: u64) -> Result<(), StoreError> {
+    async fn outbox_newest(&self, environment: &str, event: &str, limit: u32) -> Result<Vec<OutboxEntry>, StoreError> {
+        self.connections.read(|db| outbox::outbox_newest(db, environment, event, limit))
+    }
+
         self.connections.write(|tx| leases::lease_release(tx, name, token))
     }
 
@@ -297,7 +303,7 @@ impl Store for SqliteStore {
         session: Date,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.connections.write(|tx| leases::schedule_fired(tx, environment, schedule, session, now))
+        self.connections.write(|tx| leases::schedule_fired(tx, environment, schedule, session, now, events))
     }
 
     async fn schedule_last(&self, environment: &str, schedule: &str) -> Result<Option<Date>, StoreError> {
@@ -319,6 +325,7 @@ impl Store for SqliteStore {
     async fn key_revoke(&self, api_key_id: &str, now: Timestamp) -> Result<bool, StoreError> {
         self.connections.write(|tx| keys::key_revoke(tx, api_key_id, now))
     }
+        events: &[Event],
 
     async fn key_used(&self, api_key_id: &str, now: Timestamp) -> Result<(), StoreError> {
         self.connections.write(|tx| keys::key_used(tx, api_key_id, now))

@@ -101,7 +101,9 @@ pub trait Store: DataLoadStore + Send + Sync {
 
     /// Takes the run that waits, together with the lease `run:ENVIRONMENT`; `None` where there is none to take.
     ///
-    /// At most one caller gets it. Until the lease expires nobody else claims a run of the environment.
+    /// At most one caller gets it, and the events that `events_of` makes of it are written with that. It begins
+    /// now, but never before it was ordered: clocks differ. Until the lease expires nobody else claims a run of
+    /// the environment.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -113,10 +115,12 @@ pub trait Store: DataLoadStore + Send + Sync {
         ttl_seconds: i64,
     ) -> Result<Option<ClaimedRun>, StoreError>;
 
-    /// Records how far a run is and keeps its lease for longer; returns whether somebody asked for it to stop.
+    /// Records how far a run is, with events that tell it, and keeps its lease for longer; returns whether somebody
+    /// asked for it to stop.
     ///
     /// # Errors
     /// [`StoreError::Fenced`] when the run is not the caller's any more.
+        events_of: EventsOf,
     async fn run_progress(
         &self,
         run_id: Uuid,
@@ -128,6 +132,7 @@ pub trait Store: DataLoadStore + Send + Sync {
 
     /// Cancels a run that waits, or asks one that runs to stop; returns its status after that, `None` if unknown.
     ///
+        events: &[Event],
     /// One that waited is at its end, with the events that `events_of` makes. One that is over stays as it is.
     ///
     /// # Errors
@@ -333,12 +338,19 @@ pub trait Store: DataLoadStore + Send + Sync {
     /// When the database cannot be written.
     async fn lease_release(&self, name: &str, token: u64) -> Result<(), StoreError>;
 
-    /// Remembers that a schedule fired for a session; `false` when it had already.
+    /// Remembers that a schedule fired for a session, with events that tell of it; `false` when it had already,
+    /// and nothing is told.
     ///
     /// # Errors
     /// When the database cannot be written.
     async fn schedule_fired(
         &self,
+    /// Returns the newest events of a kind, newest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn outbox_newest(&self, environment: &str, event: &str, limit: u32) -> Result<Vec<OutboxEntry>, StoreError>;
+
         environment: &str,
         schedule: &str,
         session: Date,
@@ -381,3 +393,4 @@ pub trait Store: DataLoadStore + Send + Sync {
     /// When the database cannot be written.
     async fn key_used(&self, api_key_id: &str, now: Timestamp) -> Result<(), StoreError>;
 }
+        events: &[Event],

@@ -244,6 +244,14 @@ pub fn events_of_end(run: &RunRecord) -> Vec<Event> {
     vec![Event { id, event: "phase_failed", channels: &["tickstock:processing:status"], universe: None, message }]
 }
 
+/// Returns the one event of a run that a store began.
+#[must_use]
+pub fn events_of_begin(run: &RunRecord) -> Vec<Event> {
+    let id = Uuid::from_u128(run.run_id.as_u128() + 0xfade_0000_0000);
+    let message = json!({"run_id": run.run_id, "status": run.status, "started_at": run.started_at});
+    vec![Event { id, event: "phase_started", channels: &["tickstock:processing:status"], universe: None, message }]
+}
+
 /// Applies a plan as the tests' run of that number.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::{Value, json};
-use universe_core::event::{Event, RunFacts, events_of_failure, events_of_ordered_run, events_of_run};
+use universe_core::event::{Event, RunFacts, events_of_failure, events_of_result, events_of_run};
 use universe_core::plan::{Change, Plan};
 use universe_core::planner::{Holds, Undefined};
 use universe_store::{ClaimedRun, RunOrder, RunRecord, Store, StoreError};
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{SyncRequest, Writing};
 
 /// Returns the record of a run that begins outside the queue.
-pub(super) fn new_run(request: &SyncRequest, session: Date, started_at: Timestamp, run_id: Uuid) -> RunRecord {
+pub(crate) fn new_run(request: &SyncRequest, session: Date, started_at: Timestamp, run_id: Uuid) -> RunRecord {
     RunRecord {
         run_id,
         environment: request.environment.clone(),
@@ -69,7 +69,7 @@ pub(crate) fn claimed_run(claimed: &ClaimedRun, session: Option<Date>) -> RunRec
 }
 
 /// Writes into the record what the plan decided.
-pub(super) fn complete(run: &mut RunRecord, plan: &Plan, durations: &[f64], finished_at: Timestamp) {
+pub(crate) fn complete(run: &mut RunRecord, plan: &Plan, durations: &[f64], finished_at: Timestamp) {
     run.finished_at = Some(finished_at);
     run.status = if plan.has_failed_step() {
         "completed_with_errors"
@@ -107,11 +107,11 @@ pub(super) fn complete(run: &mut RunRecord, plan: &Plan, durations: &[f64], fini
     run.held = Value::Array(held.collect());
 }
 
-/// Returns the events of a run that ended; what its order said already is not said again.
+/// Returns the events of a run that did its work; one from the queue told its order, start and steps already.
 pub(super) fn events_of(plan: &Plan, run: &RunRecord, offering_names: &[Option<String>]) -> Vec<Event> {
-    let facts = RunFacts { steps: &plan.steps, alerts: &plan.alerts, offering_names, ..failure_facts(run) };
+    let facts = RunFacts { steps: &plan.steps, alerts: &plan.alerts, offering_names, ..facts_of_run(run) };
     match run.lease_token {
-        Some(_) => events_of_ordered_run(plan, &facts),
+        Some(_) => events_of_result(plan, &facts),
         None => events_of_run(plan, &facts),
     }
 }
@@ -122,14 +122,14 @@ pub(super) async fn record_failure(store: &dyn Store, mut run: RunRecord, error:
     run.error = Some(error.to_string());
     run.total_changes = 0;
     run.universes_updated.clear();
-    let events = events_of_failure(&failure_facts(&run), &error.to_string());
+    let events = events_of_failure(&facts_of_run(&run), &error.to_string());
     if let Err(second) = store.run_close(&run, &events).await {
         tracing::warn!(run.id = %run.run_id, error = %second, "the failure of a run could not be recorded");
     }
 }
 
-/// Returns what events say about a run whose plan came to nothing.
-pub(crate) fn failure_facts(run: &RunRecord) -> RunFacts<'_> {
+/// Returns what events say about a run without a plan.
+pub(crate) fn facts_of_run(run: &RunRecord) -> RunFacts<'_> {
     RunFacts {
         run_id: run.run_id,
         mode: run.mode,

@@ -54,7 +54,7 @@ async fn heard() -> Option<Vec<(String, Value)>> {
     daemon.order(&Wish::full("api")).await.expect("ordered");
     work_once(&daemon, WORKER).await.expect("worked");
     relay.round().await.expect("published");
-    all.extend(listener.until("cache_updates").await);
+    all.extend(listener.until("phase_completed").await);
 
     place.ambient.advance(24 * 3_600);
     let mut rows = six_listings();
@@ -73,12 +73,12 @@ async fn heard() -> Option<Vec<(String, Value)>> {
     daemon.order(&Wish::full("scheduler")).await.expect("ordered");
     work_once(&daemon, WORKER).await.expect("worked");
     relay.round().await.expect("published");
-    all.extend(listener.until("cache_updates").await);
+    all.extend(listener.until("phase_completed").await);
 
     daemon.order(&Wish { session: Some(MONDAY), ..Wish::full("signal") }).await.expect("ordered");
     work_once(&daemon, WORKER).await.expect("worked");
     relay.round().await.expect("published");
-    all.extend(listener.until("admin_notifications").await);
+    all.extend(listener.until("phase_failed").await);
     Some(all)
 }
 
@@ -118,7 +118,21 @@ async fn every_payload_is_as_the_contract_has_it() {
 
     let completed = on(&all, "tickstock:cache:sync_complete", "cache_sync_completed");
     assert_eq!(completed, on(&all, "cache_updates", "cache_sync_completed"));
-    assert_eq!(completed.len(), 2);
+    assert_eq!(completed.len(), 3, "one for every run, however it ended");
+    let payload = &completed[2]["payload"];
+    assert_eq!(
+        *payload,
+        json!({
+            "job_id": job_ids[2],
+            "status": "failed",
+            "sync_status": "failed",
+            "mode": "full",
+            "total_changes": 0,
+            "universes_updated": [],
+            "duration_seconds": payload["duration_seconds"],
+            "task_results": {},
+        })
+    );
     let payload = &completed[1]["payload"];
     assert_eq!(
         *payload,
@@ -166,6 +180,24 @@ async fn every_payload_is_as_the_contract_has_it() {
         })
     );
     assert_eq!((&mega[0]["action"], &mega[0]["sequence"]), (&json!("created"), &json!(1)));
+
+    let of_second =
+        |message: &Value| [&message["payload"]["job_id"], &message["payload"]["run_id"]].contains(&job_ids[1]);
+    let mut in_order: Vec<&str> =
+        all.iter().filter(|(_, message)| of_second(message)).map(|(_, m)| m["event"].as_str().expect("text")).collect();
+    in_order.dedup();
+    let expected = [
+        "cache_sync_triggered",
+        "phase_started",
+        "job_progress_update",
+        "universe_updated",
+        "ipo_assignment",
+        "delisting_cleanup",
+        "error",
+        "cache_sync_completed",
+        "phase_completed",
+    ];
+    assert_eq!(in_order, expected);
 
     let offering = on(&all, "tickstock:cache:ipo_assignment", "ipo_assignment");
     assert_eq!(
@@ -231,7 +263,7 @@ async fn every_payload_is_as_the_contract_has_it() {
     assert_eq!(
         failure["payload"],
         json!({
-            "component": "cache_sync", "severity": "error", "message": error, "run_id": job_ids[2], "alert": null,
+            "component": "cache_sync", "severity": "error", "message": error, "run_id": job_ids[2], "alert": "run_failed",
         })
     );
 }
@@ -240,6 +272,10 @@ async fn every_payload_is_as_the_contract_has_it() {
 fn shown(all: &[(String, Value)]) -> BTreeMap<String, String> {
     let mut shown = BTreeMap::new();
     for (_, message) in all {
+        // Of the end, what a run has to say that did its work.
+        if message["event"] == "cache_sync_completed" && message["payload"]["status"] == "failed" {
+            continue;
+        }
         let mut message = message.clone();
         message["timestamp"] = json!("2024-03-05T22:00:00.000021Z");
         for path in ["/payload/duration_seconds", "/payload/stats/duration_seconds"] {

@@ -136,10 +136,10 @@ impl Listener {
         (message.get_channel_name().to_owned(), value)
     }
 
-    /// Returns messages up to the first on a channel, which is the last of them.
-    pub(crate) async fn until(&mut self, channel: &str) -> Vec<(String, Value)> {
+    /// Returns messages up to the first of an event, which is the last of them.
+    pub(crate) async fn until(&mut self, event: &str) -> Vec<(String, Value)> {
         let mut all = Vec::new();
-        while all.last().is_none_or(|(name, _): &(String, Value)| name != channel) {
+        while all.last().is_none_or(|(_, message): &(String, Value)| message["event"] != event) {
             all.push(self.next().await);
         }
         all

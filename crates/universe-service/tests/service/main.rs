@@ -1,5 +1,6 @@
 //! What a server does beside answering, on real databases and a real Redis.
 
+mod alerts;
 mod events;
 mod harness;
 mod relay;

@@ -53,7 +53,7 @@ async fn redis_killed_in_mid_stream_delays_events_and_loses_none() {
 
         let mut listener = Listener::on(&redis).await;
         runs(&place, &daemon, 1).await;
-        let mut heard = listener.until("cache_updates").await;
+        let mut heard = listener.until("phase_completed").await;
         eventually("marks", async || (unpublished(&place).await == 0).then_some(())).await;
 
         redis.kill();
@@ -71,7 +71,7 @@ async fn redis_killed_in_mid_stream_delays_events_and_loses_none() {
         let (shared, settings) = (Arc::clone(&daemon), crate::harness::relaying(&redis));
         let relaying = tokio::spawn(async move { relay(&shared, settings, stopped).await });
         for _ in 0..3 {
-            heard.extend(listener.until("cache_updates").await);
+            heard.extend(listener.until("phase_completed").await);
         }
         eventually("marks", async || (unpublished(&place).await == 0).then_some(())).await;
         stop.send_replace(true);
@@ -119,10 +119,10 @@ async fn events_published_but_not_marked_are_published_again() {
             dying.publish(&batch).await.expect("published");
             // The process dies here, between publication and mark.
         }
-        let first = listener.until("cache_updates").await;
+        let first = listener.until("phase_completed").await;
         let next = place.daemon("next");
         let count = Relay::new(&next, relaying(&redis)).round().await.expect("published");
-        assert_eq!(listener.until("cache_updates").await, first, "the same messages under the same ids");
+        assert_eq!(listener.until("phase_completed").await, first, "the same messages under the same ids");
         assert_eq!(count, place.outbox().await.len());
         assert_eq!(unpublished(&place).await, 0);
     }

@@ -1,5 +1,6 @@
 //! The scheduler at work: once for every session, whoever fires it and whatever was missed.
 
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use universe_service::{
     AfterTimeout, Daemon, EodWait, STANDARD_CRON, STANDARD_ZONE, Schedule, SchedulerSettings, Tick, Wish, schedule,
@@ -13,6 +14,12 @@ const HOUR: i64 = 3_600;
 
 fn settings(eod_wait: EodWait) -> SchedulerSettings {
     SchedulerSettings { schedule: Schedule::parse(STANDARD_CRON, STANDARD_ZONE).expect("a schedule"), eod_wait }
+}
+
+/// The payloads of the `error` events, newest first.
+async fn alerts(place: &Place) -> Vec<Value> {
+    let alerts = place.store.outbox_newest(ENVIRONMENT, "error", 10).await.expect("listed");
+    alerts.into_iter().map(|entry| entry.message["payload"].clone()).collect()
 }
 
 async fn tick(daemon: &Daemon, settings: &SchedulerSettings) -> Tick {
@@ -86,8 +93,18 @@ async fn without_the_signal_it_proceeds_after_the_timeout() {
         place.ambient.advance(3_590);
         assert_eq!(tick(&daemon, &settings).await, Tick::AwaitsSignal);
         place.ambient.advance(10);
-        assert!(matches!(tick(&daemon, &settings).await, Tick::Fired { .. }));
+        daemon.order(&Wish::full("api")).await.expect("ordered");
+        assert_eq!(tick(&daemon, &settings).await, Tick::Busy, "another run stands before it");
+        assert_eq!(alerts(&place).await, Vec::<Value>::new());
+        work_once(&daemon, WORKER).await.expect("worked");
+        let Tick::Fired { run_id } = tick(&daemon, &settings).await else { panic!("it is due") };
+        let message = "no end-of-day signal for 2024-03-05 came within 3600 seconds; the run proceeds without it";
+        let alert = json!({
+            "component": "scheduler", "severity": "warning", "message": message, "run_id": run_id, "alert": "no_eod_signal",
+        });
+        assert_eq!(alerts(&place).await, [alert]);
         assert_eq!(tick(&daemon, &settings).await, Tick::Idle);
+        assert_eq!(alerts(&place).await.len(), 1, "told once");
     }
 }
 
@@ -101,6 +118,11 @@ async fn without_the_signal_it_gives_up_where_that_is_configured() {
         assert_eq!(tick(&daemon, &settings).await, Tick::GaveUp);
         assert_eq!(tick(&daemon, &settings).await, Tick::Idle);
         assert_eq!(place.runs().await.len(), 0);
+        let message = "no end-of-day signal for 2024-03-05 came within 60 seconds; there is no run, as configured";
+        let alert = json!({
+            "component": "scheduler", "severity": "error", "message": message, "run_id": null, "alert": "no_eod_signal",
+        });
+        assert_eq!(alerts(&place).await, [alert]);
         place.ambient.advance(24 * HOUR);
         let name = settings.schedule.name();
         assert_eq!(tick(&daemon, &settings).await, Tick::GaveUp, "the next session is another matter");

@@ -44,12 +44,20 @@ async fn an_ordered_run_is_carried_out_and_says_so_once() {
         for once in ["cache_sync_triggered", "phase_started", "phase_completed", "cache_sync_completed"] {
             assert_eq!(named(once, &outbox), 1, "{once} in {outbox:?}");
         }
-        assert_eq!(outbox[0].1, "cache_sync_triggered", "the order comes first");
+        let in_order: Vec<&str> = outbox.iter().map(|(_, event)| event.as_str()).collect();
+        assert_eq!(in_order[..2], ["cache_sync_triggered", "phase_started"], "the order comes first");
+        assert_eq!(in_order[2..7], ["job_progress_update"; 5]);
+        assert_eq!(in_order[in_order.len() - 2..], ["cache_sync_completed", "phase_completed"]);
+        assert!(in_order[7..in_order.len() - 2].iter().all(|event| *event == "universe_updated"), "{in_order:?}");
 
         let again = order(&daemon, &Wish::full("api")).await;
         work_once(&daemon, WORKER).await.expect("worked");
         let run = daemon.store.run_find(again).await.expect("read").expect("there");
         assert_eq!((run.status.as_str(), run.total_changes), ("completed", 0), "it found nothing to do");
+        let news: Vec<String> = place.outbox().await.into_iter().skip(outbox.len()).map(|(_, event)| event).collect();
+        let steps = ["job_progress_update"; 5];
+        let around = [["cache_sync_triggered", "phase_started"], ["cache_sync_completed", "phase_completed"]];
+        assert_eq!(news, [&around[0], &steps[..], &around[1]].concat(), "it tells of itself, and of no universe");
         place.check().await;
     }
 }
@@ -79,7 +87,8 @@ async fn a_failed_run_says_why() {
         assert_eq!(run.status, "failed");
         assert!(run.error.as_deref().is_some_and(|error| error.contains("Saturday")), "{:?}", run.error);
         let events: Vec<String> = place.outbox().await.into_iter().map(|(_, event)| event).collect();
-        assert_eq!(events, ["cache_sync_triggered", "phase_started", "phase_failed", "error"]);
+        let all = ["cache_sync_triggered", "phase_started", "error", "cache_sync_completed", "phase_failed"];
+        assert_eq!(events, all);
 
         order(&daemon, &Wish::full("api")).await;
         work_once(&daemon, WORKER).await.expect("worked");
@@ -140,8 +149,12 @@ async fn a_cancelled_run_changes_nothing() {
         assert_eq!(daemon.store.universe_list(ENVIRONMENT).await.expect("listed"), []);
         assert_eq!(daemon.store.head_version(ENVIRONMENT).await.expect("read"), 0);
         let events: Vec<String> = place.outbox().await.into_iter().map(|(_, event)| event).collect();
-        let each = ["cache_sync_triggered", "phase_failed"];
-        assert_eq!(events, [each, each].concat());
+        let before_it_began = ["cache_sync_triggered", "cache_sync_completed"];
+        let after = ["cache_sync_triggered", "phase_started", "cache_sync_completed", "phase_failed"];
+        assert_eq!(events, [&before_it_began[..], &after[..]].concat());
+        for entry in place.store.outbox_newest(ENVIRONMENT, "cache_sync_completed", 9).await.expect("listed") {
+            assert_eq!(entry.message["payload"]["sync_status"], "cancelled");
+        }
 
         assert_eq!(daemon.cancel(run_id).await.expect("asked").as_deref(), Some("cancelled"), "it is over");
         assert_eq!(daemon.cancel(Uuid::nil()).await.expect("asked"), None);
@@ -163,10 +176,14 @@ async fn a_run_whose_process_died_is_found_and_the_next_one_starts_clean() {
         let alive = place.daemon("alive");
         assert_eq!(work_once(&alive, WORKER).await.expect("looked"), None, "it may still be alive");
         assert_eq!(status(&alive, dead).await, "running");
+        let events = async || place.outbox().await.into_iter().map(|(_, event)| event).collect::<Vec<_>>();
+        assert_eq!(events().await, ["cache_sync_triggered", "phase_started"], "its start is told while it runs");
 
         place.ambient.advance(WORKER.lease_seconds + 1);
         assert_eq!(work_once(&alive, WORKER).await.expect("looked"), None);
         assert_eq!(status(&alive, dead).await, "failed");
+        let told = ["cache_sync_triggered", "phase_started", "error", "cache_sync_completed", "phase_failed"];
+        assert_eq!(events().await, told, "its start is not told again");
         let next = order(&alive, &Wish::full("api")).await;
         assert_eq!(work_once(&alive, WORKER).await.expect("worked"), Some(next));
         assert_eq!(status(&alive, next).await, "completed");
@@ -290,8 +307,8 @@ async fn two_workers_carry_out_every_run_once() {
         let outbox = place.store.outbox_list(ENVIRONMENT, 0, 10_000).await.expect("listed");
         let mut ends = BTreeSet::new();
         for entry in &outbox {
-            if ["phase_completed", "phase_failed"].contains(&entry.event.as_str()) {
-                let run_id = entry.message["payload"]["run_id"].as_str().expect("a text").to_owned();
+            if entry.event == "cache_sync_completed" {
+                let run_id = entry.message["payload"]["job_id"].as_str().expect("a text").to_owned();
                 assert!(ends.insert(run_id), "one end is told for every run");
             }
         }
@@ -326,8 +343,7 @@ async fn wherever_a_process_dies_every_run_has_one_end() {
         // The embedded file answers at once, so that there is no point within a run at which to die.
         assert_eq!(ends.contains("failed"), place.store.backend() == Backend::Postgres, "{ends:?}");
         let outbox = place.store.outbox_list(ENVIRONMENT, 0, 100_000).await.expect("listed");
-        let told =
-            |entry: &&universe_store::OutboxEntry| entry.event == "phase_completed" || entry.event == "phase_failed";
+        let told = |entry: &&universe_store::OutboxEntry| entry.event == "cache_sync_completed";
         assert_eq!(outbox.iter().filter(told).count(), 40, "each end is told once");
         let mut sequences: BTreeMap<_, Vec<u64>> = BTreeMap::new();
         for (universe, sequence) in outbox.into_iter().filter_map(|entry| entry.universe) {
@@ -337,6 +353,28 @@ async fn wherever_a_process_dies_every_run_has_one_end() {
             assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>(), "{universe}: without gaps");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_plans_again_tells_its_steps_once() {
+    let place = Place::sqlite().await;
+    let daemon = place.daemon("a");
+    // Between the last step and the transaction the state becomes another one, once.
+    place.execute("create table overtaken (version integer)");
+    place.execute(
+        "create trigger overtake after update of progress on universe_run
+        when new.progress like '%:100%' and not exists (select 1 from overtaken)
+        begin
+            update universe_head set version = version + 1;
+            insert into overtaken select version from universe_head;
+        end",
+    );
+    let run_id = order(&daemon, &Wish::full("api")).await;
+    work_once(&daemon, WORKER).await.expect("worked");
+    assert_eq!(status(&daemon, run_id).await, "completed");
+    assert_eq!(place.execute("delete from overtaken"), 1, "it had to plan again");
+    let outbox = place.outbox().await;
+    assert_eq!(outbox.iter().filter(|(_, event)| event == "job_progress_update").count(), 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,7 +15,7 @@ use super::apply::{append_events, head_count, head_lock};
 use super::failure::Failure;
 use super::leases;
 use crate::answers::stored_address;
-use crate::job_records::{addresses, cancel_waiting_run, claimed_run, expiry, fail_dead_run, run_of_order};
+use crate::job_records::{addresses, begin_run, cancel_waiting_run, claimed_run, expiry, fail_dead_run, run_of_order};
 use crate::{ClaimedRun, EventsOf, Ordered, RunOrder, RunRecord, RunStatistics, StoreError, run_lease};
 
 const RUN_LIST: &str = "\
@@ -84,6 +84,8 @@ set progress = $3
 where run_id = $1 and status = 'running' and lease_token = $2
 returning cancel_requested";
 
+const RUN_ENVIRONMENT: &str = "select environment from universe.run where run_id = $1";
+
 /// A run that has ended matches neither status, and so is never changed.
 const RUN_END: &str = "\
 update universe.run
@@ -125,6 +127,12 @@ pub(super) async fn run_count(client: &Object, environment: &str) -> Result<u64,
     Ok(client.query_one(&statement, &[&environment]).await?.get::<_, i64>(0).cast_unsigned())
 }
 
+/// Returns whether an environment has runs, of whatever status.
+pub(super) async fn has_runs(client: &impl GenericClient, environment: &str) -> Result<bool, Failure> {
+    let sql = "select exists (select from universe.run where environment = $1)";
+    Ok(client.query_one(sql, &[&environment]).await?.get(0))
+}
+
 pub(super) async fn run_statistics(
     client: &Object,
     environment: &str,
@@ -155,6 +163,7 @@ pub(super) async fn run_claim(
     holder: &str,
     now: Timestamp,
     ttl_seconds: i64,
+    events_of: EventsOf,
 ) -> Result<Option<ClaimedRun>, Failure> {
     let is_pending = |run: &RunRecord| run.status == "pending";
     // Asked many times before there is one; reading stands in nobody's way.
@@ -162,15 +171,19 @@ pub(super) async fn run_claim(
         return Ok(None);
     }
     let tx = client.transaction().await?;
-    head_lock(&tx, environment).await?;
-    let Some(run) = active_run(&tx, environment).await?.filter(is_pending) else { return Ok(None) };
+    let head = head_lock(&tx, environment).await?;
+    let Some(mut run) = active_run(&tx, environment).await?.filter(is_pending) else { return Ok(None) };
     let Some(token) = leases::take_anew(&tx, &run_lease(environment), holder, now, ttl_seconds).await? else {
         return Ok(None);
     };
     let statement = tx.prepare_cached(RUN_START).await?;
-    expect_one(tx.execute(&statement, &[&run.run_id, &now, &token.cast_signed()]).await?)?;
+    let started_at = begin_run(&mut run, now);
+    expect_one(tx.execute(&statement, &[&run.run_id, &started_at, &token.cast_signed()]).await?)?;
+    let events = events_of(&run);
+    append_events(&tx, environment, head.event_number, started_at, &events).await?;
+    head_count(&tx, environment, &head, 0, events.len()).await?;
     tx.commit().await?;
-    Ok(Some(claimed_run(run, now, token)))
+    Ok(Some(claimed_run(run, started_at, token)))
 }
 
 pub(super) async fn run_progress(
@@ -178,16 +191,31 @@ pub(super) async fn run_progress(
     run_id: Uuid,
     token: u64,
     progress: &Value,
+    events: &[Event],
     now: Timestamp,
     ttl_seconds: i64,
 ) -> Result<bool, Failure> {
+    let fenced = || StoreError::Fenced { run_id, token };
     let tx = client.transaction().await?;
+    // The head is locked before the lease, and without events not at all: others write beside signs of life.
+    let head = match events {
+        [] => None,
+        _ => {
+            let statement = tx.prepare_cached(RUN_ENVIRONMENT).await?;
+            let environment: String = tx.query_opt(&statement, &[&run_id]).await?.ok_or_else(fenced)?.get(0);
+            Some((head_lock(&tx, &environment).await?, environment))
+        }
+    };
     if !leases::renew_of_run(&tx, run_id, token, expiry(now, ttl_seconds)).await? {
-        return Err(StoreError::Fenced { run_id, token }.into());
+        return Err(fenced().into());
     }
     let statement = tx.prepare_cached(RUN_PROGRESS).await?;
     let row = tx.query_opt(&statement, &[&run_id, &token.cast_signed(), &Json(progress)]).await?;
-    let cancel_requested = row.ok_or(StoreError::Fenced { run_id, token })?.get(0);
+    let cancel_requested = row.ok_or_else(fenced)?.get(0);
+    if let Some((head, environment)) = head {
+        append_events(&tx, &environment, head.event_number, now, events).await?;
+        head_count(&tx, &environment, &head, 0, events.len()).await?;
+    }
     tx.commit().await?;
     Ok(cancel_requested)
 }
@@ -221,7 +249,7 @@ pub(super) async fn run_cancel(
             cancel_waiting_run(&mut run, now);
             let events = events_of(&run);
             expect_one(run_update(&tx, &run, head.run_number + 1, "pending").await?)?;
-            append_events(&tx, &run.environment, head.event_number, now, &events).await?;
+            append_events(&tx, &run.environment, head.event_number, run.recorded_at(), &events).await?;
             head_count(&tx, &run.environment, &head, 1, events.len()).await?;
         }
         "running" => {
@@ -255,7 +283,7 @@ pub(super) async fn run_reap(
         leases::release(&tx, &lease, token).await?;
     }
     expect_one(run_update(&tx, &run, head.run_number + 1, "running").await?)?;
-    append_events(&tx, environment, head.event_number, now, &events).await?;
+    append_events(&tx, environment, head.event_number, run.recorded_at(), &events).await?;
     head_count(&tx, environment, &head, 1, events.len()).await?;
     tx.commit().await?;
     Ok(vec![run.run_id])

@@ -3,8 +3,10 @@
 use deadpool_postgres::{Object, Transaction};
 use jiff::Timestamp;
 use jiff::civil::Date;
+use universe_core::event::Event;
 use uuid::Uuid;
 
+use super::apply::{append_events, head_count, head_lock};
 use super::failure::Failure;
 use crate::Lease;
 use crate::job_records::expiry;
@@ -102,14 +104,25 @@ pub(super) async fn release(tx: &Transaction<'_>, name: &str, token: u64) -> Res
 }
 
 pub(super) async fn schedule_fired(
-    client: &Object,
+    client: &mut Object,
     environment: &str,
     schedule: &str,
     session: Date,
     now: Timestamp,
+    events: &[Event],
 ) -> Result<bool, Failure> {
-    let statement = client.prepare_cached(FIRED).await?;
-    Ok(client.execute(&statement, &[&environment, &schedule, &session, &now]).await? == 1)
+    let tx = client.transaction().await?;
+    let head = if events.is_empty() { None } else { Some(head_lock(&tx, environment).await?) };
+    let statement = tx.prepare_cached(FIRED).await?;
+    if tx.execute(&statement, &[&environment, &schedule, &session, &now]).await? == 0 {
+        return Ok(false);
+    }
+    if let Some(head) = head {
+        append_events(&tx, environment, head.event_number, now, events).await?;
+        head_count(&tx, environment, &head, 0, events.len()).await?;
+    }
+    tx.commit().await?;
+    Ok(true)
 }
 
 pub(super) async fn schedule_last(client: &Object, environment: &str, schedule: &str) -> Result<Option<Date>, Failure> {

@@ -22,6 +22,13 @@ where environment = $1 and published_at is null
 order by event_number
 limit $2";
 
+const NEWEST: &str = "\
+select event_number, event_id, event, channels, universe, sequence, message, created_at, published_at
+from universe.outbox
+where environment = $1 and event = $2
+order by event_number desc
+limit $3";
+
 const PUBLISHED: &str = "\
 update universe.outbox
 set published_at = $3
@@ -77,6 +84,17 @@ pub(super) async fn outbox_unpublished(
 ) -> Result<Vec<OutboxEntry>, Failure> {
     let statement = client.prepare_cached(UNPUBLISHED).await?;
     let rows = client.query(&statement, &[&environment, &i64::from(limit)]).await?;
+    rows.iter().map(entry).collect()
+}
+
+pub(super) async fn outbox_newest(
+    client: &Object,
+    environment: &str,
+    event: &str,
+    limit: u32,
+) -> Result<Vec<OutboxEntry>, Failure> {
+    let statement = client.prepare_cached(NEWEST).await?;
+    let rows = client.query(&statement, &[&environment, &event, &i64::from(limit)]).await?;
     rows.iter().map(entry).collect()
 }
 

@@ -385,6 +385,21 @@ impl Run<'_> {
 /// Appends events behind the last number that was given out.
 pub(super) fn put_events(
     db: &Connection,
+/// Writes events that come with nothing that has a number itself.
+pub(super) fn append_events(
+    db: &Connection,
+    environment: &str,
+    events: &[Event],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let mut head = head(db, environment)?;
+    put_events(db, environment, events, &now.to_string(), &mut head.event_number)?;
+    count_head(db, environment, &head)
+}
+
     environment: &str,
     events: &[Event],
     now: &str,

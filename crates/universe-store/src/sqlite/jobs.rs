@@ -100,19 +100,21 @@ pub(super) fn run_claim(
     holder: &str,
     now: Timestamp,
     ttl_seconds: i64,
+    events_of: EventsOf,
 ) -> Result<Option<ClaimedRun>, StoreError> {
     let Some(mut run) = active_run(db, environment)?.filter(|run| run.status == "pending") else { return Ok(None) };
     let Some(token) = leases::take_anew(db, &run_lease(environment), holder, now, ttl_seconds)? else {
         return Ok(None);
     };
+    let started_at = job_records::begin_run(&mut run, now);
     db.prepare_cached(
         "update universe_run
         set status = 'running', started_at = ?2, lease_token = ?3
         where run_id = ?1 and status = 'pending'",
     )?
-    .execute(params![run.run_id.to_string(), now.to_string(), integer(token)])?;
-    run.started_at = Some(now);
-    Ok(Some(job_records::claimed_run(run, now, token)))
+    .execute(params![run.run_id.to_string(), started_at.to_string(), integer(token)])?;
+    apply::append_events(db, environment, &events_of(&run), started_at)?;
+    Ok(Some(job_records::claimed_run(run, started_at, token)))
 }
 
 /// Returns whether a pending run waits, without a place in the queue of writers.
@@ -130,6 +132,7 @@ pub(super) fn run_progress(
     run_id: Uuid,
     token: u64,
     progress: &Value,
+    events: &[Event],
     now: Timestamp,
     ttl_seconds: i64,
 ) -> Result<bool, StoreError> {
@@ -144,10 +147,11 @@ pub(super) fn run_progress(
         Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?))
     });
     let (environment, cancel_requested) = found.optional()?.ok_or_else(fenced)?;
-    match leases::renew(db, &run_lease(&environment), token, now, ttl_seconds)? {
-        true => Ok(cancel_requested),
-        false => Err(fenced()),
+    if !leases::renew(db, &run_lease(&environment), token, now, ttl_seconds)? {
+        return Err(fenced());
     }
+    apply::append_events(db, &environment, events, now)?;
+    Ok(cancel_requested)
 }
 
 pub(super) fn run_close(db: &Connection, run: &RunRecord, events: &[Event]) -> Result<(), StoreError> {

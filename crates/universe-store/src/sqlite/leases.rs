@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use rusqlite::{Connection, OptionalExtension, params};
+use universe_core::event::Event;
 
+use super::apply;
 use super::values::{Count, DayText, day, integer};
 use crate::job_records::expiry;
 use crate::{Lease, StoreError};
@@ -99,13 +101,18 @@ pub(super) fn schedule_fired(
     schedule: &str,
     session: Date,
     now: Timestamp,
+    events: &[Event],
 ) -> Result<bool, StoreError> {
     let mut statement = db.prepare_cached(
         "insert into universe_fired (environment, schedule, session, fired_at)
         values (?1, ?2, ?3, ?4)
         on conflict do nothing",
     )?;
-    Ok(statement.execute(params![environment, schedule, DayText::from(session), now.to_string()])? == 1)
+    if statement.execute(params![environment, schedule, DayText::from(session), now.to_string()])? == 0 {
+        return Ok(false);
+    }
+    apply::append_events(db, environment, events, now)?;
+    Ok(true)
 }
 
 pub(super) fn schedule_last(db: &Connection, environment: &str, schedule: &str) -> Result<Option<Date>, StoreError> {

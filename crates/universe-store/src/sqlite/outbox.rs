@@ -41,6 +41,23 @@ pub(super) fn outbox_unpublished(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+pub(super) fn outbox_newest(
+    db: &Connection,
+    environment: &str,
+    event: &str,
+    limit: u32,
+) -> Result<Vec<OutboxEntry>, StoreError> {
+    let mut statement = db.prepare_cached(
+        "select event_number, event_id, event, channels, universe, sequence, message, created_at, published_at
+        from universe_outbox
+        where environment = ?1 and event = ?2
+        order by event_number desc
+        limit ?3",
+    )?;
+    let rows = statement.query_map(params![environment, event, limit], entry)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 pub(super) fn outbox_published(
     db: &Connection,
     environment: &str,

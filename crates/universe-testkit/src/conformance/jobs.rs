@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::{Subject, at_once};
 use crate::builders::{
-    ENVIRONMENT, MONDAY, RULES, TUESDAY, event, events, events_of_end, instant, load, order, plan, rules, run_record,
-    six_listings, snapshot, stock, sync, universe,
+    ENVIRONMENT, MONDAY, RULES, TUESDAY, event, events, events_of_begin, events_of_end, instant, load, order, plan,
+    rules, run_record, six_listings, snapshot, stock, sync, universe,
 };
 
 /// Longer than the time between two instants of the tests, shorter than that between three.
@@ -110,13 +110,67 @@ pub async fn a_run_is_claimed_once(subject: &Subject) {
     assert_eq!(claim_in("STAGING", subject.store(), "a", 2).await, None);
 }
 
+/// A claim writes the event of the start with it, and the run begins no earlier than it was ordered.
+pub async fn a_claim_tells_its_start(subject: &Subject) {
+    let order = order(3);
+    subject.store.run_order(&order, &[event(1)]).await.expect("orders");
+    // The clock of whoever claims it is two minutes behind.
+    let claimed = subject.store.run_claim(ENVIRONMENT, "a", instant(1), TTL_SECONDS, events_of_begin).await;
+    let claimed = claimed.expect("claims").expect("a run");
+    assert_eq!(claimed.started_at, instant(3));
+    assert_eq!(find(subject, order.run_id).await.started_at, Some(instant(3)));
+    let sent = subject.store.outbox_list(ENVIRONMENT, 0, 10).await.expect("reads");
+    let sent: Vec<_> = sent.iter().map(|entry| (entry.number, entry.created_at, &entry.message)).collect();
+    let begun = json!({"run_id": order.run_id, "status": "running", "started_at": instant(3)});
+    assert_eq!(sent, [(1, instant(3), &json!({"number": 1})), (2, instant(3), &begun)]);
+
+    // Nobody's end comes before its start either.
+    assert_eq!(reap(subject, 3).await, [order.run_id]);
+    assert_eq!(find(subject, order.run_id).await.finished_at, Some(instant(3)));
+    assert_sound(subject).await;
+}
+
+/// A claim whose event was sent already is refused, and leaves the run to others.
+pub async fn a_conflicting_claim_writes_nothing(subject: &Subject) {
+    subject.store.run_order(&order(1), &[event(1)]).await.expect("orders");
+    let before = subject.dump().await;
+    let claim = subject.store.run_claim(ENVIRONMENT, "a", instant(1), TTL_SECONDS, |_| vec![event(1)]).await;
+    assert!(matches!(claim, Err(StoreError::Conflict { .. })), "{claim:?}");
+    assert_eq!(subject.dump().await, before);
+}
+
+/// Progress is told by the events that come with it, or nothing of it is written.
+pub async fn progress_is_told_with_its_events(subject: &Subject) {
+    let claimed = ordered_and_claimed(subject, 1).await;
+    let tell = async |progress: u32, events: &[universe_core::event::Event]| {
+        let (run_id, token) = (claimed.order.run_id, claimed.token);
+        subject.store.run_progress(run_id, token, &json!(progress), events, instant(2), TTL_SECONDS).await
+    };
+    tell(1, &[event(1), event(2)]).await.expect("is the holder's");
+    tell(2, &[event(3)]).await.expect("is the holder's");
+    let sent = subject.store.outbox_list(ENVIRONMENT, 0, 10).await.expect("reads");
+    let sent: Vec<_> = sent.iter().map(|entry| (entry.number, entry.id, entry.created_at)).collect();
+    assert_eq!(sent, [1, 2, 3].map(|number| (i64::from(number), event(number).id, instant(2))));
+    let newest = subject.store.outbox_newest(ENVIRONMENT, "error", 2).await.expect("reads");
+    assert_eq!(newest.iter().map(|entry| entry.number).collect::<Vec<_>>(), [3, 2]);
+    assert_eq!(subject.store.outbox_newest(ENVIRONMENT, "phase_started", 2).await.expect("reads"), []);
+    assert_eq!(subject.store.outbox_newest("STAGING", "error", 2).await.expect("reads"), []);
+
+    let before = subject.dump().await;
+    let refused = tell(3, &[event(4), event(1)]).await;
+    assert!(matches!(refused, Err(StoreError::Conflict { .. })), "{refused:?}");
+    assert_eq!(subject.dump().await, before);
+    assert_sound(subject).await;
+}
+
 /// Progress is kept with the run and makes its lease last longer; it brings back whether to stop.
 pub async fn progress_renews_the_lease(subject: &Subject) {
     let claimed = ordered_and_claimed(subject, 1).await;
     let run_id = claimed.order.run_id;
     for number in 2..8 {
         let progress = json!({"step": "ipo_assignment", "completed": number});
-        let told = subject.store.run_progress(run_id, claimed.token, &progress, instant(number), TTL_SECONDS).await;
+        let told =
+            subject.store.run_progress(run_id, claimed.token, &progress, &[], instant(number), TTL_SECONDS).await;
         assert!(!told.expect("is the holder's"));
         assert_eq!(find(subject, run_id).await.progress, progress);
         assert_eq!(reap(subject, number + 1).await, NONE);
@@ -124,7 +178,7 @@ pub async fn progress_renews_the_lease(subject: &Subject) {
     let status = subject.store.run_cancel(run_id, instant(8), events_of_end).await.expect("asks");
     assert_eq!(status.as_deref(), Some("running"));
     assert!(find(subject, run_id).await.cancel_requested);
-    let told = subject.store.run_progress(run_id, claimed.token, &json!(1), instant(8), TTL_SECONDS).await;
+    let told = subject.store.run_progress(run_id, claimed.token, &json!(1), &[], instant(8), TTL_SECONDS).await;
     assert!(told.expect("is the holder's"));
     assert!(subject.store.outbox_list(ENVIRONMENT, 0, 10).await.expect("reads").is_empty());
     let close = RunRecord { cancel_requested: false, ..ended(&claimed, "cancelled", 9) };
@@ -139,7 +193,11 @@ pub async fn progress_of_a_lost_run_is_fenced(subject: &Subject) {
     let run_id = claimed.order.run_id;
     let before = subject.dump().await;
     let tell = async |run_id: Uuid, token: u64| {
-        subject.store.run_progress(run_id, token, &json!(1), instant(9), TTL_SECONDS).await.expect_err("is lost")
+        subject
+            .store
+            .run_progress(run_id, token, &json!(1), &[event(9)], instant(9), TTL_SECONDS)
+            .await
+            .expect_err("is lost")
     };
     let error = tell(run_id, claimed.token + 1).await;
     assert!(matches!(error, StoreError::Fenced { run_id: id, token: 2 } if id == run_id), "{error:?}");
@@ -157,7 +215,11 @@ pub async fn progress_of_a_lost_run_is_fenced(subject: &Subject) {
 pub async fn a_claimed_run_is_applied(subject: &Subject) {
     load(subject.store(), &snapshot(MONDAY, six_listings()), 1).await;
     let claimed = ordered_and_claimed(subject, 1).await;
-    subject.store.run_progress(claimed.order.run_id, claimed.token, &json!(1), instant(1), 90).await.expect("holds");
+    subject
+        .store
+        .run_progress(claimed.order.run_id, claimed.token, &json!(1), &[], instant(1), 90)
+        .await
+        .expect("holds");
     let plan = plan(subject.store(), MONDAY, &rules(RULES)).await;
     let record = record_of(&claimed, &plan, 2);
     assert_eq!(subject.store.head_version(ENVIRONMENT).await.expect("reads"), 0);
@@ -285,7 +347,7 @@ pub async fn cancelling_and_claiming_at_once_agree(subject: &Subject) {
         match (claimed, status.expect("cancels").as_deref()) {
             (None, Some("cancelled")) => {}
             (Some(claimed), Some("running")) => {
-                let told = subject.store.run_progress(run_id, claimed.token, &json!(1), instant(number), 90).await;
+                let told = subject.store.run_progress(run_id, claimed.token, &json!(1), &[], instant(number), 90).await;
                 assert!(told.expect("is the holder's"));
                 subject.store.run_close(&ended(&claimed, "cancelled", number), &[]).await.expect("closes");
             }
@@ -374,7 +436,7 @@ async fn claim(store: &dyn Store, holder: &str, number: u32) -> Option<ClaimedRu
 }
 
 async fn claim_in(environment: &str, store: &dyn Store, holder: &str, number: u32) -> Option<ClaimedRun> {
-    store.run_claim(environment, holder, instant(number), TTL_SECONDS).await.expect("claims")
+    store.run_claim(environment, holder, instant(number), TTL_SECONDS, |_| Vec::new()).await.expect("claims")
 }
 
 async fn ordered_and_claimed(subject: &Subject, number: u32) -> ClaimedRun {

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use universe_store::{Lease, Store};
+use universe_store::{Lease, Store, StoreError};
 
 use super::{Subject, at_once};
-use crate::builders::{ENVIRONMENT, MONDAY, TUESDAY, instant};
+use crate::builders::{ENVIRONMENT, MONDAY, TUESDAY, event, instant};
 
 /// Longer than the time between two instants of the tests, shorter than that between three.
 const TTL_SECONDS: i64 = 90;
@@ -60,8 +60,9 @@ pub async fn of_takes_at_once_one_succeeds(subject: &Subject) {
 
 /// A schedule fires once for a session, whoever asks, and remembers the newest one.
 pub async fn a_schedule_fires_once_for_a_session(subject: &Subject) {
-    let fire = async |store: &dyn Store, schedule: &str, session| {
-        store.schedule_fired(ENVIRONMENT, schedule, session, instant(1)).await.expect("writes")
+    let fire = async |store: &dyn Store, schedule: &str, session: jiff::civil::Date| {
+        let told = [event(u32::from(session.day().unsigned_abs()))];
+        store.schedule_fired(ENVIRONMENT, schedule, session, instant(1), &told).await.expect("writes")
     };
     assert_eq!(subject.store.schedule_last(ENVIRONMENT, "daily").await.expect("reads"), None);
     let fired = at_once(subject, move |store: Arc<dyn Store>, _| async move { fire(&*store, "daily", TUESDAY).await });
@@ -73,6 +74,14 @@ pub async fn a_schedule_fires_once_for_a_session(subject: &Subject) {
     assert_eq!(subject.store.schedule_last(ENVIRONMENT, "daily").await.expect("reads"), Some(TUESDAY));
     assert_eq!(subject.store.schedule_last(ENVIRONMENT, "weekly").await.expect("reads"), None);
     assert_eq!(subject.store.schedule_last("STAGING", "daily").await.expect("reads"), None);
+    let sent = subject.store.outbox_list(ENVIRONMENT, 0, 10).await.expect("reads");
+    assert_eq!(sent.iter().map(|entry| entry.id).collect::<Vec<_>>(), [event(5).id, event(4).id], "told once each");
+
+    // What is told already is told by nobody, and then there is nothing to remember either.
+    let before = subject.dump().await;
+    let again = subject.store.schedule_fired(ENVIRONMENT, "weekly", TUESDAY, instant(1), &[event(5)]).await;
+    assert!(matches!(again, Err(StoreError::Conflict { .. })), "{again:?}");
+    assert_eq!(subject.dump().await, before);
 }
 
 async fn take(subject: &Subject, holder: &str, number: u32) -> Option<Lease> {

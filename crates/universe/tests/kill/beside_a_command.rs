@@ -29,7 +29,7 @@ fn a_command_beside_a_run_at_work_is_refused_and_not_recorded() {
         created_at: now,
     };
     assert_eq!(world.ask(async |store| store.run_order(&order, &[]).await), Ordered::Queued);
-    assert!(world.ask(async |store| store.run_claim(ENVIRONMENT, "a server", now, 60).await).is_some());
+    assert!(world.ask(async |store| store.run_claim(ENVIRONMENT, "a server", now, 60, |_| Vec::new()).await).is_some());
 
     let mut command = Command::new(env!("CARGO_BIN_EXE_universe"));
     command.arg("sync").env_clear().env("DATABASE_URI", &world.uri).current_dir(world.path(""));

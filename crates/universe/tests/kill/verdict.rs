@@ -55,30 +55,46 @@ fn check_numbers(events: &[OutboxEntry]) {
     assert!(sequences.values().any(|sequence| *sequence > 1), "nothing happened: {sequences:?}");
 }
 
-/// Every run was ordered once and has one end, which its row and its event agree on.
+/// Every run was ordered once and has one end, which its row and its events agree on, told in order.
 fn check_ends(world: &World, events: &[OutboxEntry]) {
-    let mut orders: BTreeMap<String, usize> = BTreeMap::new();
-    let mut ends: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut told: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for event in events {
         let payload = &event.message["payload"];
-        match event.event.as_str() {
-            "cache_sync_triggered" => *orders.entry(text(&payload["job_id"])).or_default() += 1,
-            "phase_completed" | "phase_failed" => {
-                ends.entry(text(&payload["run_id"])).or_default().push(text(&payload["status"]));
+        let run_id = [&payload["job_id"], &payload["run_id"]].into_iter().find_map(serde_json::Value::as_str);
+        let what = match event.event.as_str() {
+            "cache_sync_triggered" | "phase_started" => event.event.clone(),
+            "job_progress_update" => format!("step {}", payload["completed"]),
+            "cache_sync_completed" | "phase_completed" | "phase_failed" => {
+                format!("{} {}", event.event, text(&payload["status"]))
             }
-            _ => {}
-        }
+            _ => continue,
+        };
+        told.entry(run_id.expect("the id of a run").to_owned()).or_default().push(what);
     }
-    let runs = world.runs();
-    for run in &runs {
-        let run_id = run.run_id.to_string();
+    for run in &world.runs() {
         assert!(run.is_over(), "{run:?}");
+        let told = told.remove(&run.run_id.to_string());
         // Nobody hears of a dry run.
-        let (order, end) = if run.dry_run { (None, None) } else { (Some(1), Some(vec![run.status.clone()])) };
-        assert_eq!(orders.remove(&run_id), order, "{run:?}");
-        assert_eq!(ends.remove(&run_id), end, "{run:?}");
+        let Some(mut told) = told else {
+            assert!(run.dry_run, "{run:?}");
+            continue;
+        };
+        assert!(!run.dry_run, "{run:?}: {told:?}");
+        let steps: Vec<String> = told.extract_if(.., |what| what.starts_with("step ")).collect();
+        assert!(steps.is_sorted_by(|a, b| a < b), "{run:?}: {steps:?}");
+        let end = match run.status.as_str() {
+            "failed" | "cancelled" => "phase_failed",
+            _ => "phase_completed",
+        };
+        let (ended, phase) = (format!("cache_sync_completed {}", run.status), format!("{end} {}", run.status));
+        // A run that was cancelled before it began has no phase.
+        let expected = match run.started_at {
+            Some(_) => vec!["cache_sync_triggered".to_owned(), "phase_started".to_owned(), ended, phase],
+            None => vec!["cache_sync_triggered".to_owned(), ended],
+        };
+        assert_eq!(told, expected, "{run:?}");
     }
-    assert!(orders.is_empty() && ends.is_empty(), "events of runs that are not there: {orders:?} {ends:?}");
+    assert!(told.is_empty(), "events of runs that are not there: {told:?}");
 }
 
 /// No run began before the one before it was over.
