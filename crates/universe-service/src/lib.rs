@@ -12,6 +12,7 @@ pub mod market_simulator;
 mod order;
 mod loading;
 mod redis_address;
+mod reference;
 mod relay;
 mod scheduler;
 mod signals;
@@ -36,6 +37,10 @@ pub use lookup::{Answer, LookupError, Question, look_up, resolve};
 pub use lookup_snapshot::{Body, LookupSnapshot, Lookups, ReadyAnswer, ReadyUniverse, SymbolUniverse, nearest_keys};
 pub use order::{Approval, Placed, Wish};
 pub use redis_address::{RedisAddress, RedisAddressError};
+pub use reference::{
+    Details, ReferenceError, ReferenceProgress, ReferenceReport, ReferenceScope, ReferenceTold, ReferenceWish,
+    Renaming, SymbolChanges, load_reference,
+};
 pub use relay::{Relay, RelayError, RelaySettings, relay};
 pub use scheduler::{
     AfterTimeout, Due, EodWait, STANDARD_CRON, STANDARD_ZONE, Schedule, ScheduleError, SchedulerSettings, Tick,

@@ -15,6 +15,7 @@ mod import;
 mod jobs;
 mod output;
 mod read;
+mod reference;
 mod rules;
 mod massive;
 mod organize;

@@ -3,6 +3,7 @@
 mod alerts;
 mod events;
 mod harness;
+mod reference;
 mod relay;
 mod scheduler;
 mod signals;

@@ -217,6 +217,14 @@ Examples:
         /// The file
         file: PathBuf,
     },
+    /// Load reference data from the Massive API: shares, first days, kinds, delistings, offerings
+    #[command(after_help = "\
+Examples:
+  universe load reference --universe top_500
+  universe load reference --symbols AAPL,META,BRK.B --symbol-changes
+  universe load reference --all                      the lists: a few dozen requests
+  universe load reference --all --details            and shares: a request for each listing")]
+    Reference(LoadReference),
     /// Load the members of one universe (CSV, JSON, or a symbol a line)
     #[command(after_help = "Example:\n  universe load universe sp500.csv --universe index_sp500")]
     Universe {

@@ -14,7 +14,7 @@ use universe_store::{Needs, Store};
 use super::arguments::{Global, Load};
 use super::failure::Usage;
 use super::output::{self, Rows};
-use super::{EXIT_DONE, EXIT_FAILED, failure, session};
+use super::{EXIT_DONE, EXIT_FAILED, failure, reference, session};
 use crate::clock::Surroundings;
 use crate::config::Config;
 
@@ -38,6 +38,10 @@ pub(crate) async fn run(global: &Global, config: &Config, command: Load) -> anyh
         }
         Load::Snapshots { files, as_of, from, to } => {
             load_snapshots(store, &files, as_of.or(from), as_of.or(to), &Surroundings, &told).await?
+        }
+        Load::Reference(command) => {
+            bar.finish_and_clear();
+            return reference::run(global, config, store, &command).await;
         }
         Load::Symbols { file, as_of } => load_symbols(store, &file, as_of, &Surroundings).await?,
         Load::Prices { file } => load_prices(store, &file, &Surroundings, &told).await?,

@@ -10,6 +10,7 @@ mod help;
 mod market;
 mod reading;
 mod real_data;
+mod reference;
 mod shapes;
 mod streams;
 mod syncing;

@@ -1,0 +1,34 @@
+//! The client of the Massive API as the configuration describes it.
+
+use universe_feeds::massive::{ApiKey, Client, MassiveError, Settings};
+use universe_service::Ambient as _;
+
+use crate::clock::Surroundings;
+use crate::config::Config;
+
+/// The most requests that may be under way at once; the API asks to stay below a hundred a second.
+const CONCURRENCY_MAX: usize = 64;
+
+/// Makes the client that the configuration describes; nothing is asked yet.
+///
+/// # Errors
+/// When there is no key, or the address is none.
+pub(crate) fn client(config: &Config) -> Result<Client, MassiveError> {
+    let key = ApiKey::new(config.get("massive.api_key").unwrap_or_default());
+    let mut settings = Settings::new(config.get("massive.base_url").unwrap_or_default(), key);
+    settings.requests_per_minute = number(config, "massive.requests_per_minute");
+    settings.adjusted = config.get("massive.adjusted") != Some("false");
+    settings.spread_seed = Surroundings.new_run_id().as_u64_pair().1;
+    Client::new(settings)
+}
+
+/// Returns how many requests are under way at once.
+pub(crate) fn concurrency(config: &Config) -> usize {
+    usize::try_from(number(config, "massive.concurrency")).unwrap_or(CONCURRENCY_MAX).clamp(1, CONCURRENCY_MAX)
+}
+
+/// Returns a setting that is checked to be a whole number; one that is too large means the largest.
+fn number(config: &Config, key: &'static str) -> u32 {
+    let number: u64 = config.get(key).and_then(|text| text.parse().ok()).unwrap_or(0);
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
