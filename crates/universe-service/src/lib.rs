@@ -36,7 +36,7 @@ pub use alerts::{Alerts, RaisedAlert, Severity, alerts};
 pub use lookup::{Answer, LookupError, Question, look_up, resolve};
 pub use lookup_snapshot::{Body, LookupSnapshot, Lookups, ReadyAnswer, ReadyUniverse, SymbolUniverse, nearest_keys};
 pub use order::{Approval, Placed, Wish};
-pub use redis_address::{RedisAddress, RedisAddressError};
+pub use redis_address::{RedisAddress, RedisAddressError, RedisCertificateError};
 pub use reference::{
     Details, ReferenceError, ReferenceProgress, ReferenceReport, ReferenceScope, ReferenceTold, ReferenceWish,
     Renaming, SymbolChanges, load_reference,

@@ -5,13 +5,16 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use redis::aio::{MultiplexedConnection, PubSub};
-use redis::{AsyncConnectionConfig, Client, RedisError};
+use redis::{AsyncConnectionConfig, Client, RedisError, TlsCertificates};
 
 /// A server that takes longer to connect to counts as down; it is tried again.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A server that takes longer for one answer counts as down. Shorter than the leases of those who wait.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What a certificate in PEM begins with.
+const PEM_MARK: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
 /// The waits between attempts to reach a server; the last one is repeated.
 const WAITS_MS: [u64; 7] = [50, 100, 250, 500, 1_000, 2_000, 5_000];
@@ -22,10 +25,35 @@ pub struct RedisAddress(Client);
 
 /// A text is not the address of a Redis server; it is not repeated, since it may hold a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a Redis server is redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE] or unix:PATH")]
+#[error("a Redis server is redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], rediss:// for encryption, or unix:PATH")]
 pub struct RedisAddressError;
 
+/// What encrypted connections cannot be made with.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "encrypted connections to Redis cannot be made ({0}); the address begins with rediss:// and the file has a certificate in PEM"
+)]
+pub struct RedisCertificateError(String);
+
 impl RedisAddress {
+    /// Trusts the authorities of a file in PEM, and none of this machine's, with connections that `rediss://` encrypts.
+    ///
+    /// # Errors
+    /// When the connection is not encrypted, or there is no certificate in the text.
+    pub fn trusting(self, root_certificate_pem: Vec<u8>) -> Result<Self, RedisCertificateError> {
+        let info = self.0.get_connection_info().clone();
+        if !matches!(info.addr(), redis::ConnectionAddr::TcpTls { .. }) {
+            return Err(RedisCertificateError("the connection is not encrypted".to_owned()));
+        }
+        // The driver takes a text without any for one with none.
+        if !root_certificate_pem.windows(PEM_MARK.len()).any(|window| window == PEM_MARK) {
+            return Err(RedisCertificateError("there is no certificate".to_owned()));
+        }
+        let certificates = TlsCertificates { client_tls: None, root_cert: Some(root_certificate_pem) };
+        let client = Client::build_with_tls(info, certificates);
+        client.map(Self).map_err(|error| RedisCertificateError(error.to_string()))
+    }
+
     /// Connects, for commands.
     pub(crate) async fn connect(&self) -> Result<MultiplexedConnection, RedisError> {
         let config = AsyncConnectionConfig::new()

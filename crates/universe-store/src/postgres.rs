@@ -9,6 +9,7 @@ mod apply;
 mod columns;
 mod connect;
 mod failure;
+mod encryption;
 mod history;
 mod jobs;
 mod keys;

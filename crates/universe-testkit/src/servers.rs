@@ -7,6 +7,7 @@
 //! one PostgreSQL server: the program `with-servers` starts it and passes its address on in
 //! [`POSTGRES_VARIABLE`]. Without that variable, a process starts its own server when it first needs one.
 
+mod certificate;
 mod guarded_process;
 mod postgres;
 mod redis;
@@ -14,6 +15,7 @@ mod unprivileged;
 
 use std::path::PathBuf;
 
+pub use certificate::{Authority, Certificate};
 pub use postgres::{POSTGRES_VARIABLE, PostgresServer, TestDatabase, test_database};
 pub use redis::{REDIS_VARIABLE, RedisServer, test_redis};
 

@@ -1,5 +1,6 @@
 //! Connections: from a URI to a pool, with words for everything that usually goes wrong.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
@@ -7,6 +8,7 @@ use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Config, NoTls};
 
+use super::encryption::{self, Encryption};
 use super::failure::describe;
 use crate::StoreError;
 
@@ -21,10 +23,13 @@ const POOL_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// Connects to a database and returns the pool of its connections, the first one of them open.
 pub(super) async fn connect(uri: &str) -> Result<Pool, StoreError> {
-    let config = configuration(uri)?;
+    let (config, encryption) = configuration(uri)?;
     let place = place(&config);
-    let manager =
-        Manager::from_config(config.clone(), NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+    let settings = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let manager = match config.get_ssl_mode() {
+        SslMode::Disable => Manager::from_config(config.clone(), NoTls, settings),
+        _ => Manager::from_config(config.clone(), encryption.connector()?, settings),
+    };
     let pool = Pool::builder(manager)
         .max_size(CONNECTIONS_MAX)
         .runtime(Runtime::Tokio1)
@@ -46,27 +51,33 @@ pub(super) async fn connect(uri: &str) -> Result<Pool, StoreError> {
 }
 
 /// Reads a URI; its text stays out of every message, for it may carry a password.
-fn configuration(uri: &str) -> Result<Config, StoreError> {
+fn configuration(uri: &str) -> Result<(Config, Encryption), StoreError> {
+    let (uri, encryption) = encryption::split(uri)?;
     let mut config: Config = uri.parse().map_err(|error: tokio_postgres::Error| {
         StoreError::Unsupported(format!(
             "the database address cannot be read ({}); it looks like postgresql://user:password@host:5432/database",
             describe(&error)
         ))
     })?;
-    if config.get_ssl_mode() == SslMode::Require {
-        return Err(StoreError::Unsupported(
-            "the database address asks for an encrypted connection (sslmode=require), which this program cannot make; \
-             use sslmode=disable on a trusted network, or a local tunnel to the server"
-                .to_owned(),
-        ));
-    }
+    // Within one machine there is nobody to read along, and encryption costs time.
+    let usual = if is_local(&config) { SslMode::Disable } else { SslMode::Prefer };
+    config.ssl_mode(encryption.mode.unwrap_or(usual));
     if config.get_application_name().is_none() {
         config.application_name("universe");
     }
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(CONNECT_TIMEOUT);
     }
-    Ok(config)
+    Ok((config, encryption))
+}
+
+/// Returns whether every server that an address names is on this machine.
+fn is_local(config: &Config) -> bool {
+    config.get_hosts().iter().all(|host| match host {
+        Host::Tcp(host) => host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()),
+        #[cfg(unix)]
+        Host::Unix(_) => true,
+    })
 }
 
 fn refuse_old_server(version_number: i32, version: &str, place: &str) -> Result<(), StoreError> {
@@ -94,12 +105,28 @@ fn connection_error(error: &tokio_postgres::Error, config: &Config, place: &str)
     let user = config.get_user().unwrap_or("(the present user)");
     let database = config.get_dbname().or(config.get_user()).unwrap_or("(none named)");
     let Some(refusal) = error.as_db_error() else {
+        let description = describe(error);
+        // The driver has no other way to tell this apart.
+        if description.contains("TLS") {
+            return StoreError::Driver(format!(
+                "{place} and this program do not agree on an encrypted connection ({description}); check the server's \
+                 certificate, and sslmode and sslrootcert in the database address"
+            ));
+        }
         return StoreError::Unavailable(format!(
             "{place} ({}); check that PostgreSQL runs there and that host and port are right",
-            describe(error)
+            description
         ));
     };
     let code = refusal.code();
+    // The server has one code for whoever it does not know, and for whoever comes without encryption.
+    if refusal.message().ends_with("no encryption") {
+        return StoreError::Driver(format!(
+            "{place} does not let user {user} in ({}); if it takes encrypted connections only, add sslmode=require to the \
+             database address",
+            refusal.message()
+        ));
+    }
     if [SqlState::INVALID_PASSWORD, SqlState::INVALID_AUTHORIZATION_SPECIFICATION].contains(code) {
         StoreError::Driver(format!(
             "{place} does not let user {user} in ({}); check user and password in the database address",

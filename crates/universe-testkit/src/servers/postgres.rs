@@ -1,6 +1,7 @@
 //! A private PostgreSQL server, and databases in it that belong to one test each.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -10,6 +11,7 @@ use tempfile::TempDir;
 use tokio_postgres::NoTls;
 use tokio_postgres::error::SqlState;
 
+use super::certificate::Certificate;
 use super::guarded_process::{GuardedProcess, Signals};
 use super::redis::free_port;
 use super::unprivileged::ServerUser;
@@ -116,6 +118,27 @@ impl PostgresServer {
         let process = GuardedProcess::start(self.user, self.directory.path(), SIGNALS, &program, &arguments, ready)?;
         self.process = Some(process);
         Ok(())
+    }
+
+    /// Restarts the server with a certificate; from then on it takes no connection that is not encrypted.
+    ///
+    /// # Errors
+    /// When a file cannot be written, or it does not start.
+    pub fn require_encryption(&mut self, certificate: &Certificate) -> Result<(), ServerError> {
+        let data = self.data();
+        let access = "hostssl all all 127.0.0.1/32 password\nhostssl all all ::1/128 password\n";
+        for (name, text) in
+            [("server.crt", certificate.pem.as_str()), ("server.key", &certificate.key_pem), ("pg_hba.conf", access)]
+        {
+            let path = data.join(name);
+            fs::write(&path, text).map_err(io_error(format!("write {}", path.display())))?;
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).map_err(io_error("protect a key"))?;
+            self.user.own(&path)?;
+        }
+        let settings = data.join("postgresql.auto.conf");
+        fs::write(&settings, "ssl = on\n").map_err(io_error(format!("write {}", settings.display())))?;
+        self.user.own(&settings)?;
+        self.restart()
     }
 
     /// Stops the server in an orderly way; its databases stay.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::certificate::Certificate;
 use super::guarded_process::{GuardedProcess, Signals};
 use super::unprivileged::ServerUser;
 use super::{ServerError, io_error, or_skip};
@@ -20,6 +21,8 @@ const MISSING: ServerError = ServerError::Missing {
 };
 const SIGNALS: Signals = Signals { stop: "TERM", kill: "KILL" };
 const START_ATTEMPTS: usize = 5;
+const CERTIFICATE: &str = "server.crt";
+const KEY: &str = "server.key";
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A Redis server of our own, without persistence; gone when dropped, or when this process dies.
@@ -29,6 +32,7 @@ pub struct RedisServer {
     program: PathBuf,
     user: ServerUser,
     port: u16,
+    is_encrypted: bool,
     directory: TempDir,
 }
 
@@ -51,7 +55,7 @@ impl RedisServer {
     pub fn start() -> Result<Self, ServerError> {
         let program = find_program().ok_or(MISSING)?;
         let (user, directory) = ServerUser::with_directory()?;
-        let mut server = Self { process: None, program, user, port: 0, directory };
+        let mut server = Self { process: None, program, user, port: 0, is_encrypted: false, directory };
         for attempt in 1.. {
             server.port = free_port()?;
             match server.restart() {
@@ -70,14 +74,44 @@ impl RedisServer {
     pub fn restart(&mut self) -> Result<(), ServerError> {
         self.stop();
         let port = self.port.to_string();
-        let arguments = ["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
-        let arguments = arguments.map(str::to_owned);
+        let mut arguments = vec!["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
+        match self.is_encrypted {
+            false => arguments.extend(["--port", &port]),
+            true => arguments.extend(["--port", "0", "--tls-port", &port, "--tls-auth-clients", "no"]),
+        }
+        let file = |name: &str| self.directory.path().join(name).display().to_string();
+        let (certificate, key) = (file(CERTIFICATE), file(KEY));
+        if self.is_encrypted {
+            // Nobody trusts clients here; the server insists on knowing whom it would.
+            arguments.extend([
+                "--tls-cert-file",
+                &certificate,
+                "--tls-key-file",
+                &key,
+                "--tls-ca-cert-file",
+                &certificate,
+            ]);
+        }
+        let arguments: Vec<String> = arguments.into_iter().map(str::to_owned).collect();
+        let ready = || if self.is_encrypted { listens(self.port) } else { answers(self.port) };
         let process =
-            GuardedProcess::start(self.user, self.directory.path(), SIGNALS, &self.program, &arguments, || {
-                answers(self.port)
-            })?;
+            GuardedProcess::start(self.user, self.directory.path(), SIGNALS, &self.program, &arguments, ready)?;
         self.process = Some(process);
         Ok(())
+    }
+
+    /// Restarts the server with a certificate; from then on it takes no connection that is not encrypted.
+    ///
+    /// # Errors
+    /// When a file cannot be written, or it does not start: it may be built without encryption.
+    pub fn require_encryption(&mut self, certificate: &Certificate) -> Result<(), ServerError> {
+        for (name, text) in [(CERTIFICATE, &certificate.pem), (KEY, &certificate.key_pem)] {
+            let path = self.directory.path().join(name);
+            std::fs::write(&path, text).map_err(io_error(format!("write {}", path.display())))?;
+            self.user.own(&path)?;
+        }
+        self.is_encrypted = true;
+        self.restart()
     }
 
     /// Stops the server in an orderly way.
@@ -111,6 +145,11 @@ impl RedisServer {
 pub(super) fn free_port() -> Result<u16, ServerError> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(io_error("find a free port"))?;
     Ok(listener.local_addr().map_err(io_error("find a free port"))?.port())
+}
+
+/// Returns whether somebody listens on a port; what it says is encrypted.
+fn listens(port: u16) -> bool {
+    TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
 fn answers(port: u16) -> bool {

@@ -157,7 +157,11 @@ fn redis_address(config: &Config) -> anyhow::Result<Option<RedisAddress>> {
         (None, None) => return Ok(None),
     };
     let origin = config.origin(key).unwrap_or("the defaults");
-    let address = url.parse().map_err(|error| Usage(format!("{key} in {origin}: {error}")))?;
+    let address: RedisAddress = url.parse().map_err(|error| Usage(format!("{key} in {origin}: {error}")))?;
+    let Some(file) = filled("redis.root_certificate") else { return Ok(Some(address)) };
+    let certificate = std::fs::read(file).with_context(|| format!("redis.root_certificate {file} cannot be read"))?;
+    let address =
+        address.trusting(certificate).map_err(|error| Usage(format!("redis.root_certificate {file}: {error}")))?;
     Ok(Some(address))
 }
 

@@ -38,7 +38,7 @@ pub(crate) const KEYS: [Key; 30] = [
         variables: &["DATABASE_URI", "DATABASE_URL"],
         default: Some("sqlite:universe.db"),
         is_secret: true,
-        meaning: "where memberships live: postgresql://user:password@host/name or sqlite:PATH",
+        meaning: "where memberships live: postgresql://user:password@host/name (?sslmode=verify-full&sslrootcert=PATH) or sqlite:PATH",
         ..TEXT
     },
     Key {
@@ -122,6 +122,12 @@ pub(crate) const KEYS: [Key; 30] = [
         ..TEXT
     },
     Key {
+        name: "redis.root_certificate",
+        example: "/etc/universe/redis-ca.pem",
+        meaning: "whose certificates a rediss:// server may have, as a file in PEM; this machine's authorities without it",
+        ..TEXT
+    },
+    Key {
         name: "scheduler.enabled",
         default: Some("true"),
         choices: &["true", "false"],
@@ -169,20 +175,14 @@ pub(crate) const KEYS: [Key; 30] = [
         ..TEXT
     },
     Key {
-        name: "log.level",
-        default: Some("warn"),
-        choices: &["error", "warn", "info", "debug", "trace"],
-        meaning: "error, warn, info, debug or trace",
-        ..TEXT
-    Key {
         name: "massive.base_url",
         default: Some("https://api.massive.com"),
-        meaning: "where the Massive API answers, which bars are loaded from",
+        meaning: "where the Massive API (formerly Polygon.io) answers; the key is sent there and nowhere else",
         ..TEXT
     },
     Key {
         name: "massive.api_key",
-        variables: &["MASSIVE_API_KEY"],
+        variables: &["MASSIVE_API_KEY", "POLYGON_API_KEY"],
         example: "the key of your account",
         is_secret: true,
         meaning: "the key for it; without one nothing is loaded from there",
@@ -192,7 +192,7 @@ pub(crate) const KEYS: [Key; 30] = [
         name: "massive.requests_per_minute",
         default: Some("5"),
         is_number: true,
-        meaning: "how many requests a minute the plan of that key allows; 0 for any number",
+        meaning: "how many requests a minute the plan of that key allows: 5 without payment; 0 for any number",
         ..TEXT
     },
     Key {
@@ -223,6 +223,19 @@ pub(crate) const KEYS: [Key; 30] = [
         meaning: "where the files are that data-load jobs name",
         ..TEXT
     },
+    Key {
+        name: "log.level",
+        default: Some("warn"),
+        choices: &["error", "warn", "info", "debug", "trace"],
+        meaning: "error, warn, info, debug or trace",
+        ..TEXT
+    },
+    Key {
+        name: "log.format",
+        default: Some("human"),
+        choices: &["human", "json"],
+        meaning: "human (a sentence and its fields) or json (an object a line), on standard error and in the log files",
+        ..TEXT
     },
     Key {
         name: "log.directory",
