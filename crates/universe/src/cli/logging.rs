@@ -1,13 +1,18 @@
-//! Logs: human lines on standard error, and a file a day where a directory is configured.
+//! Logs: lines for people or for programs, on standard error and in a file a day where a directory is configured.
 
-use std::fs;
-use std::path::Path;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context as _;
 use jiff::civil::Date;
-use tracing_subscriber::EnvFilter;
+use tracing::Subscriber;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer};
 use universe_service::{Ambient as _, new_york_date};
 
 use super::arguments::Global;
@@ -15,8 +20,17 @@ use super::output;
 use crate::clock::Surroundings;
 use crate::config::Config;
 
-/// How many days of log files are kept.
+/// How many days of log files are kept beside the file of today.
 const DAYS_KEPT: i32 = 30;
+
+/// How lines look.
+#[derive(Clone, Copy)]
+enum Format {
+    /// A sentence, then its fields.
+    Human { is_coloured: bool, with_target: bool },
+    /// An object, the fields beside `timestamp`, `level`, `target` and `message`.
+    Json,
+}
 
 /// Starts logging as configured; `-vv` logs everything.
 pub(crate) fn start(config: &Config, global: &Global) -> anyhow::Result<()> {
@@ -25,15 +39,14 @@ pub(crate) fn start(config: &Config, global: &Global) -> anyhow::Result<()> {
         (_, true) => "error",
         (_, false) => config.get("log.level").unwrap_or("warn"),
     };
-    let terminal = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(output::is_coloured(&std::io::stderr()))
-        .with_target(false);
+    let format = |human| if config.get("log.format") == Some("json") { Format::Json } else { human };
+    let is_coloured = output::is_coloured(&std::io::stderr());
+    let terminal = lines(format(Format::Human { is_coloured, with_target: false }), std::io::stderr);
     let file = match config.get("log.directory") {
         Some(directory) => {
             let today = new_york_date(Surroundings.now());
-            let file = open(Path::new(directory), today).with_context(|| format!("cannot log to {directory}"))?;
-            Some(tracing_subscriber::fmt::layer().with_ansi(false).with_writer(std::sync::Mutex::new(file)))
+            let file = DailyFile::open(directory, today).with_context(|| format!("cannot log to {directory}"))?;
+            Some(lines(format(Format::Human { is_coloured: false, with_target: true }), file))
         }
         None => None,
     };
@@ -44,14 +57,77 @@ pub(crate) fn start(config: &Config, global: &Global) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Returns what writes one line for each event.
+fn lines<S, W>(format: Format, writer: W) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer);
+    match format {
+        Format::Human { is_coloured, with_target } => layer.with_ansi(is_coloured).with_target(with_target).boxed(),
+        Format::Json => layer.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed(),
+    }
+}
+
+/// The file of the day, which is another one from midnight on, also while a server runs.
+struct DailyFile {
+    directory: PathBuf,
+    current: Mutex<(Date, File)>,
+}
+
+/// The right to write one line.
+struct Line<'f>(MutexGuard<'f, (Date, File)>);
+
+impl DailyFile {
+    fn open(directory: &str, today: Date) -> std::io::Result<Self> {
+        let directory = PathBuf::from(directory);
+        let file = open(&directory, today)?;
+        Ok(Self { directory, current: Mutex::new((today, file)) })
+    }
+
+    fn line(&self, today: Date) -> Line<'_> {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        // Where the new file cannot be made, the old one is better than none; the next line tries again.
+        if current.0 != today
+            && let Ok(file) = open(&self.directory, today)
+        {
+            *current = (today, file);
+        }
+        Line(current)
+    }
+}
+
+impl<'f> MakeWriter<'f> for DailyFile {
+    type Writer = Line<'f>;
+
+    fn make_writer(&'f self) -> Line<'f> {
+        self.line(new_york_date(Surroundings.now()))
+    }
+}
+
+impl Write for Line<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.1.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.1.flush()
+    }
+}
+
 /// Opens the file of a day and removes those that are older than [`DAYS_KEPT`] days.
-fn open(directory: &Path, today: Date) -> std::io::Result<fs::File> {
+fn open(directory: &Path, today: Date) -> std::io::Result<File> {
     fs::create_dir_all(directory)?;
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
         let day = path.file_name().and_then(|name| name.to_str()).and_then(day_of);
         if day.is_some_and(|day| (today - day).get_days() > DAYS_KEPT) {
-            fs::remove_file(path)?;
+            match fs::remove_file(path) {
+                // Another process on the same directory was first.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                removed => removed?,
+            }
         }
     }
     let name = today.strftime("cache_sync_%Y%m%d.log").to_string();
@@ -64,23 +140,4 @@ fn day_of(name: &str) -> Option<Date> {
 }
 
 #[cfg(test)]
-mod tests {
-    use jiff::civil::date;
-
-    use super::*;
-
-    #[test]
-    fn keeps_thirty_days_by_date() {
-        let directory = tempfile::tempdir().expect("a directory");
-        for name in ["cache_sync_20240101.log", "cache_sync_20240102.log", "other.log", "cache_sync_x.log"] {
-            fs::write(directory.path().join(name), "").expect("written");
-        }
-        open(directory.path(), date(2024, 2, 1)).expect("opened");
-        let mut names: Vec<String> = fs::read_dir(directory.path())
-            .expect("listed")
-            .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
-            .collect();
-        names.sort();
-        assert_eq!(names, ["cache_sync_20240102.log", "cache_sync_20240201.log", "cache_sync_x.log", "other.log"]);
-    }
-}
+mod tests;

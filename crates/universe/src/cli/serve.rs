@@ -64,12 +64,12 @@ pub(crate) async fn run(global: &Global, config: &Config, command: &Serve) -> an
     output::write_out(&format!("listening on http://{address}\n"))?;
 
     let signal = signals.next().await;
-    output::remark(global, &format!("{signal}: finishing what runs; a second signal stops at once"));
+    remark(global, config, &format!("{signal}: finishing what runs; a second signal stops at once"));
     stop.send_replace(true);
     let finished = async { tokio::try_join!(serving, supervised) };
     tokio::select! {
         ended = finished => drop(ended.context("a part of the server failed")?),
-        _ = signals.next() => output::remark(global, "stopped at once; a run that was at work changed nothing"),
+        _ = signals.next() => remark(global, config, "stopped at once; a run that was at work changed nothing"),
     }
     Ok(EXIT_DONE)
 }
@@ -100,7 +100,11 @@ async fn listen(
             ))
             .into());
         }
-        output::words(&format!("warning: the key {EXAMPLE_KEY} is public; make one with `universe keys create`"));
+        let warning = format!("warning: the key {EXAMPLE_KEY} is public; make one with `universe keys create`");
+        match logs_json(config) {
+            true => tracing::warn!("{warning}"),
+            false => output::words(&warning),
+        }
     }
     let rate = NonZeroU32::new(number(config, "server.rate_per_second")?);
     let keys = Keys::open(Arc::clone(store), configured, is_loopback, rate).await?;
@@ -113,9 +117,21 @@ async fn listen(
     let listener = TcpListener::bind(addresses.as_slice()).await;
     let listener = listener.with_context(|| format!("cannot listen on {host}, port {port}"))?;
     if !keys.are_asked_for() {
-        output::remark(global, "note: no key is configured; programs on this machine may do everything");
+        remark(global, config, "note: no key is configured; programs on this machine may do everything");
     }
     Ok((listener, keys))
+}
+
+/// Says something to whoever started the server: as a log line where programs read them.
+fn remark(global: &Global, config: &Config, text: &str) {
+    match logs_json(config) {
+        true => tracing::info!("{text}"),
+        false => output::remark(global, text),
+    }
+}
+
+fn logs_json(config: &Config) -> bool {
+    config.get("log.format") == Some("json")
 }
 
 fn supervisor_settings(config: &Config) -> anyhow::Result<SupervisorSettings> {

@@ -8,6 +8,7 @@ mod events;
 #[expect(dead_code, reason = "shared with the tests of the command line, which use all of it")]
 mod harness;
 mod keys;
+mod logs;
 mod lookups;
 #[path = "../cli/market.rs"]
 mod market;
