@@ -391,7 +391,7 @@ fn apply(state: &mut State, plan: &Plan) {
                 state.universes.remove(&universe.id);
                 state.retired.insert(universe.id.clone(), universe.sequence);
             }
-            Action::Created | Action::Updated | Action::Reordered | Action::Refreshed => {
+            Action::Created | Action::Updated | Action::Reordered | Action::Refreshed | Action::Repaired => {
                 let after = UniverseState {
                     name: universe.name.clone(),
                     category: Some(universe.category),

@@ -1,19 +1,20 @@
 //! Loads: from files by way of the feeds into the store, and the market figures of the sessions they touch.
 
+mod lists;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
 use serde::Serialize;
 use universe_core::market::MarketSession;
-use universe_core::rule::RuleSet;
-use universe_core::state::ImportedList;
-use universe_core::{Issue, Snapshot, UniverseId, previous_session, session_on_or_before};
-use universe_feeds::{Read, read_prices, read_screener, read_snapshots, read_symbols, read_universe};
+use universe_core::{Issue, Snapshot, previous_session, session_on_or_before};
+use universe_feeds::{Read, read_prices, read_screener, read_snapshots, read_symbols};
 use universe_store::{LoadRecord, Store};
 
-use crate::sync::{SyncOutcome, SyncRequest, new_york_date, sync_import};
+use crate::sync::new_york_date;
 use crate::{Ambient, LoadError};
+pub use lists::{UniverseList, load_lists};
 
 /// What a load did.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -136,30 +137,6 @@ pub async fn load_prices(
         keep_figures(store, session).await.map_err(|e| not_stored(file, e))?;
     }
     Ok(report)
-}
-
-/// Loads the list of members of one universe and brings the universe up to date.
-///
-/// # Errors
-/// When the file is refused as a whole, or the universe cannot be written.
-pub async fn load_universe(
-    store: &dyn Store,
-    rules: &RuleSet,
-    file: &Path,
-    id: &UniverseId,
-    request: &SyncRequest,
-    ambient: &dyn Ambient,
-) -> Result<(LoadReport, SyncOutcome), LoadError> {
-    let read = read_universe(file)?;
-    let loaded = read.value.len() as u64;
-    let record = record("universe", file, request.session, read.rows, loaded, &read.issues);
-    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let list = ImportedList { name: None, symbols: read.value, source: name };
-    store.import_put(&request.environment, id, &list, &record, ambient.now()).await.map_err(|e| not_stored(file, e))?;
-    let outcome = sync_import(store, rules, request, id, ambient).await?;
-    let written = u64::from(outcome.was_written);
-    let (files, sessions) = (vec![shown(file)], BTreeSet::new());
-    Ok((LoadReport { files, rows: read.rows, loaded, written, sessions, issues: read.issues }, outcome))
 }
 
 /// Computes and keeps the figures of the market as of a session, so that no run has to.

@@ -1,6 +1,10 @@
 //! A run from end to end: observe, plan, check, apply.
 
+mod organize;
 mod record;
+mod repair;
+
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -8,18 +12,20 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use universe_core::plan::{Alert, AlertKind, Plan, Step};
-use universe_core::planner::{Holds, Planner, Request, Undefined, plan_import};
+use universe_core::planner::{Holds, Planner, Request, Undefined, plan_imports};
 use universe_core::rule::RuleSet;
 use universe_core::state::State;
 use universe_core::{Observation, Symbol, UniverseId, expect_session, session_on_or_before};
 use universe_store::{ClaimedRun, Needs, RunOrder, RunRecord, Store, StoreError};
 
 use crate::{Ambient, SyncError};
-pub(crate) use record::{claimed_run, facts_of_order, facts_of_run};
-use record::{complete, events_of, new_run, record_failure};
+pub use organize::{Consent, Losses, organize};
+pub(crate) use record::{claimed_run, complete, facts_of_order, facts_of_run, new_run};
+use record::{events_of, record_failure};
+pub use repair::repair;
 
 /// How often a run starts again because another one changed the state in between.
-const STALE_RETRIES_MAX: usize = 5;
+pub(crate) const STALE_RETRIES_MAX: usize = 5;
 
 /// A run that takes longer raises an alert (contract, section 3).
 const DURATION_ALERT_SECONDS: f64 = 300.0;
@@ -84,6 +90,14 @@ pub(crate) trait Watch: Send + Sync {
 
     /// Returns what should be known about the surroundings of the run.
     async fn alerts(&self) -> Vec<Alert>;
+
+    /// Called with the state that the run starts from, each time that it starts.
+    fn started(&self, _state: &mut State) {}
+
+    /// Called with the plan before it is written; an error stops the run, and nothing has been written then.
+    fn permit(&self, _plan: &Plan) -> Result<(), SyncError> {
+        Ok(())
+    }
 }
 
 /// Tells progress, and stops nothing.
@@ -150,7 +164,8 @@ async fn synchronize(
             Some(claimed) => claimed_run(claimed, Some(session)),
             None => new_run(request, session, started_at, ambient.new_run_id()),
         };
-        let state = store.state_read(&request.environment, session).await.map_err(SyncError::Observe)?;
+        let mut state = store.state_read(&request.environment, session).await.map_err(SyncError::Observe)?;
+        watch.started(&mut state);
         if let Some(last) = state.last_session.filter(|last| session < *last) {
             return Err(SyncError::OutOfOrder { session, last });
         }
@@ -179,6 +194,7 @@ async fn synchronize(
             }
             return Ok(outcome(false, run, plan));
         }
+        watch.permit(&plan)?;
         match apply(store, &plan, &run).await {
             Ok(()) => return Ok(outcome(true, run, plan)),
             Err(StoreError::Stale { .. }) if attempts < STALE_RETRIES_MAX => attempts += 1,
@@ -212,15 +228,15 @@ fn request_of(order: &RunOrder) -> SyncRequest {
     }
 }
 
-/// Brings one universe up to date with the list that was imported for it, as a run of its own.
+/// Brings universes up to date with the lists that were imported for them, as one run.
 ///
 /// # Errors
 /// As for [`sync`].
-pub async fn sync_import(
+pub async fn sync_imports(
     store: &dyn Store,
     rules: &RuleSet,
     request: &SyncRequest,
-    id: &UniverseId,
+    ids: &BTreeSet<UniverseId>,
     ambient: &dyn Ambient,
 ) -> Result<SyncOutcome, SyncError> {
     let started_at = ambient.now();
@@ -235,7 +251,7 @@ pub async fn sync_import(
         state.market.retain(|figures| figures.session <= session);
         let observation = observe(store, rules, &state, session).await?;
         let mut run = new_run(request, session, started_at, ambient.new_run_id());
-        let plan = plan_import(&observation, rules, &state, id);
+        let plan = plan_imports(&observation, rules, &state, ids);
         complete(&mut run, &plan, &[], ambient.now());
         if plan.universes.is_empty() {
             let ended_at = ambient.now();
@@ -275,7 +291,12 @@ async fn choose_session(
     Ok((session, stale.into_iter().collect()))
 }
 
-async fn observe(store: &dyn Store, rules: &RuleSet, state: &State, session: Date) -> Result<Observation, SyncError> {
+pub(crate) async fn observe(
+    store: &dyn Store,
+    rules: &RuleSet,
+    state: &State,
+    session: Date,
+) -> Result<Observation, SyncError> {
     let needs = Needs {
         company_names: rules.reads_company_name(),
         details: rules.reads_details(),
@@ -323,7 +344,7 @@ fn check_duration(plan: &mut Plan, started_at: Timestamp, finished_at: Timestamp
     }
 }
 
-async fn apply(store: &dyn Store, plan: &Plan, run: &RunRecord) -> Result<(), StoreError> {
+pub(crate) async fn apply(store: &dyn Store, plan: &Plan, run: &RunRecord) -> Result<(), StoreError> {
     let offered: Vec<Symbol> = plan.offerings.iter().map(|offering| plan.symbol(offering.listing).clone()).collect();
     let names = if offered.is_empty() { Vec::new() } else { store.company_name_list(&offered).await? };
     store.run_apply(plan, run, &events_of(plan, run, &names)).await

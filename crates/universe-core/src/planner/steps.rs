@@ -27,18 +27,17 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// Takes up the imported list of one universe.
-    pub(super) fn take_import(&mut self, id: &UniverseId) {
+    /// Takes up the imported lists of some universes.
+    pub(super) fn take_imports(&mut self, ids: &BTreeSet<UniverseId>) {
         let mut notes = Vec::new();
-        if let Some(rule) = self.rules.rule_of(id) {
+        self.add_imports_without_rule();
+        self.targets.retain(|target, _| ids.contains(target));
+        for rule in ids.iter().filter_map(|id| self.rules.rule_of(id)) {
             let listed = match &rule.definition {
                 Definition::Single(single) => self.listed_members(rule, single, &mut notes).unwrap_or_default(),
                 Definition::Bands(_) | Definition::Rankings(_) | Definition::Groups(_) => Vec::new(),
             };
             self.targets.extend(listed.into_iter().map(|target| (target.naming.id.clone(), target)));
-        } else {
-            self.add_imports_without_rule();
-            self.targets.retain(|target, _| target == id);
         }
         let step = Step::MarketCapRecalculation;
         self.reports.push(StepReport { step, status: StepStatus::Success, changes: 0, notes, error: None });

@@ -97,7 +97,7 @@ fn applied(state: &State, plan: &Plan) -> State {
                 next.universes.remove(&universe.id);
                 next.retired.insert(universe.id.clone(), universe.sequence);
             }
-            Action::Created | Action::Updated | Action::Reordered | Action::Refreshed => {
+            Action::Created | Action::Updated | Action::Reordered | Action::Refreshed | Action::Repaired => {
                 let after = UniverseState {
                     name: universe.name.clone(),
                     category: Some(universe.category),

@@ -46,6 +46,7 @@ where u.environment = $1
   and (m.valid_from >= $2 or m.valid_to >= $2)
   and m.valid_to is distinct from m.valid_from
   and m.superseded_run is null
+  and m.superseded_run is null
 order by u.type collate \"C\", u.key collate \"C\", m.symbol, m.valid_from";
 
 const MEMBERS: &str = "\

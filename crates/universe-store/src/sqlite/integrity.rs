@@ -101,6 +101,7 @@ pub(super) fn membership_span_list(
             and (m.valid_from >= ?2 or m.valid_to >= ?2)
             and m.valid_to is not m.valid_from
             and m.superseded_run is null
+            and m.superseded_run is null
         order by u.type, u.key, m.symbol, m.valid_from",
     )?;
     let rows = statement.query_map(params![environment, DayText::from(since)], |row| {

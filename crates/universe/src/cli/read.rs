@@ -1,4 +1,4 @@
-//! Commands that only read: `list`, `show`, `diff`, `runs`, `validate`.
+//! Commands that only read: `list`, `show`, `diff`, `runs`.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use super::arguments::{Diff, Global, Runs, Show};
 use super::failure::Usage;
 use super::output::{self, Rows};
 use super::session::is_imported;
-use super::{EXIT_DONE, EXIT_HELD, session};
+use super::{EXIT_DONE, session};
 use crate::config::Config;
 
 /// How many of the latest runs are searched for one that did not fail.
@@ -174,42 +174,6 @@ pub(crate) async fn runs(global: &Global, config: &Config, command: &Runs) -> an
             .collect(),
     })?;
     Ok(EXIT_DONE)
-}
-
-pub(crate) async fn validate(global: &Global, config: &Config) -> anyhow::Result<u8> {
-    let store = session::open_store(global, config).await?;
-    let environment = session::environment(config);
-    let checked = store.universe_list(environment).await?.len();
-    let found = store.inconsistency_list(environment).await?;
-    let findings: Vec<_> = found
-        .iter()
-        .map(|finding| {
-            json!({
-                "severity": "error",
-                "check": finding.check,
-                "universe": finding.universe,
-                "symbol": finding.symbol,
-                "detail": finding.detail,
-            })
-        })
-        .collect();
-    output::print(global, &json!({"checked": checked, "findings": findings}), || Rows {
-        columns: vec!["severity", "check", "universe", "symbol", "detail"],
-        rows: found
-            .iter()
-            .map(|finding| {
-                vec![
-                    "error".to_owned(),
-                    finding.check.to_owned(),
-                    finding.universe.as_ref().map(ToString::to_string).unwrap_or_default(),
-                    finding.symbol.as_ref().map(ToString::to_string).unwrap_or_default(),
-                    finding.detail.clone(),
-                ]
-            })
-            .collect(),
-    })?;
-    output::remark(global, &format!("{checked} universes checked, {} findings", found.len()));
-    Ok(if found.is_empty() { EXIT_DONE } else { EXIT_HELD })
 }
 
 /// Answers a question; of a universe that only a rule knows yet, says how it comes to members.

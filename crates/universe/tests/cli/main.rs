@@ -1,12 +1,15 @@
 //! The program as people and scripts meet it: run as a process, judged by what it prints, returns and stores.
 
+mod adopt;
 mod bad_data;
 mod bad_usage;
 mod configuration;
 mod day;
+mod doctor;
 mod dump;
 mod harness;
 mod help;
+mod maintenance;
 mod market;
 mod reading;
 mod real_data;
@@ -14,3 +17,8 @@ mod reference;
 mod shapes;
 mod streams;
 mod syncing;
+mod transfer;
+mod transfer_bad;
+mod transfer_history;
+mod transfer_recovery;
+mod transfer_rollback;
