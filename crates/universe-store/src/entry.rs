@@ -22,6 +22,11 @@ pub enum EntryShapeError {
 /// # Errors
 /// When the value has another shape, or lists something that is no symbol.
 pub fn entry_symbols(value: &Value) -> Result<Vec<Symbol>, EntryShapeError> {
+    entry_items(value)?.map(|item| item.map_err(EntryShapeError::Item)).collect()
+}
+
+/// Reads the items of an entry one by one: symbols, and what is none.
+pub(crate) fn entry_items(value: &Value) -> Result<impl Iterator<Item = Result<Symbol, String>>, EntryShapeError> {
     let items = match value {
         Value::Array(items) => items,
         Value::Object(fields) => ["symbols", "value", "stocks", "etfs"]
@@ -30,8 +35,7 @@ pub fn entry_symbols(value: &Value) -> Result<Vec<Symbol>, EntryShapeError> {
             .ok_or(EntryShapeError::Shape)?,
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return Err(EntryShapeError::Shape),
     };
-    let mut symbols = Vec::with_capacity(items.len());
-    for item in items {
+    Ok(items.iter().map(|item| {
         let text = match item {
             Value::String(text) => Some(text),
             Value::Object(fields) => match fields.get("ticker").or_else(|| fields.get("symbol")) {
@@ -40,10 +44,8 @@ pub fn entry_symbols(value: &Value) -> Result<Vec<Symbol>, EntryShapeError> {
             },
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => None,
         };
-        let symbol = text.and_then(|text| Symbol::parse(text).ok());
-        symbols.push(symbol.ok_or_else(|| EntryShapeError::Item(item.to_string()))?);
-    }
-    Ok(symbols)
+        text.and_then(|text| Symbol::parse(text).ok()).ok_or_else(|| item.to_string())
+    }))
 }
 
 /// Writes the value of an entry: a JSON list of the members, in their order.

@@ -43,6 +43,17 @@ pub async fn open(uri: &DatabaseUri) -> Result<Arc<dyn Store>, StoreError> {
     })
 }
 
+/// Opens a PostgreSQL database for what only such a one can do; `None` for any other one.
+///
+/// # Errors
+/// When the server cannot be reached.
+pub async fn open_postgres(uri: &DatabaseUri) -> Result<Option<PostgresStore>, StoreError> {
+    match &uri.0 {
+        Address::Postgres(uri) => Ok(Some(PostgresStore::connect(uri).await?)),
+        Address::SqliteFile(_) | Address::SqliteMemory => Ok(None),
+    }
+}
+
 /// Writes everything that an SQLite database holds into a new file, which is a database of its own.
 ///
 /// Other processes may go on writing meanwhile: the file has what was committed when it was begun. It must not

@@ -4,6 +4,7 @@ mod ambient;
 pub mod builders;
 pub mod conformance;
 mod massive_stand_in;
+pub mod older_database;
 mod servers;
 
 pub use ambient::ManualAmbient;

@@ -65,7 +65,7 @@ where n.nspname = 'public'
   and not a.attisdropped
 order by 1, 2";
 
-const ENTRY_KEY: &str = "\
+pub(super) const ENTRY_KEY: &str = "\
 select exists (
   select from pg_index i
   where i.indrelid = to_regclass('public.cache_entries')

@@ -1,6 +1,6 @@
 //! Sets a database up, and brings an older one up to date.
 
-use deadpool_postgres::{GenericClient, Object};
+use deadpool_postgres::{GenericClient, Object, Transaction};
 use jiff::Timestamp;
 
 use super::failure::Failure;
@@ -8,7 +8,7 @@ use crate::migrations::{self, AppliedMigration};
 use crate::{Backend, MigrationState};
 
 /// "universe" as a number: only migrations take this lock, and only until their transaction ends.
-const LOCK: &str = "select pg_advisory_xact_lock(8461958247839365989)";
+pub(super) const LOCK: &str = "select pg_advisory_xact_lock(8461958247839365989)";
 
 const MIGRATION_TABLE: &str = "\
 create schema if not exists universe;
@@ -33,8 +33,15 @@ pub(super) async fn migration_list(client: &Object) -> Result<Vec<MigrationState
 /// Applies what is missing, all of it or nothing; whoever comes second waits and finds it done.
 pub(super) async fn migrate(client: &mut Object, now: Timestamp) -> Result<Vec<String>, Failure> {
     let tx = client.transaction().await?;
+    let names = migrate_in(&tx, now).await?;
+    tx.commit().await?;
+    Ok(names)
+}
+
+/// Applies what is missing within a transaction that does more than that.
+pub(super) async fn migrate_in(tx: &Transaction<'_>, now: Timestamp) -> Result<Vec<String>, Failure> {
     tx.batch_execute(LOCK).await?;
-    let pending = migrations::pending(Backend::Postgres, &applied(&tx).await?)?;
+    let pending = migrations::pending(Backend::Postgres, &applied(tx).await?)?;
     if pending.is_empty() {
         return Ok(Vec::new());
     }
@@ -46,7 +53,6 @@ pub(super) async fn migrate(client: &mut Object, now: Timestamp) -> Result<Vec<S
         tx.execute(RECORD, &[&migration.version, &migration.name, &checksum, &now]).await?;
         names.push(migration.name.to_owned());
     }
-    tx.commit().await?;
     Ok(names)
 }
 

@@ -5,6 +5,23 @@ use universe_store::{StoreError, open};
 use super::{OWN_TABLES, PUBLIC_TABLES, Subject};
 use crate::builders::instant;
 
+/// A database tells its version, whether it takes writes, and who holds leases.
+pub async fn vital_signs_are_those_of_the_database(subject: &Subject) {
+    let signs = subject.store.vital_signs().await.expect("tells");
+    assert!(signs.version.starts_with(|c: char| c.is_ascii_digit()), "{}", signs.version);
+    assert!(!signs.is_read_only && signs.bytes > 0 && signs.leases.is_empty(), "{signs:?}");
+    match subject.store.backend() {
+        universe_store::Backend::Sqlite => {
+            assert!(signs.now.is_none() && signs.journal.is_some_and(|mode| ["wal", "memory"].contains(&&*mode)));
+        }
+        universe_store::Backend::Postgres => assert!(signs.now.is_some() && signs.journal.is_none()),
+    }
+    subject.store.lease_take("relay:DEFAULT", "17/ab", instant(1), 15).await.expect("takes").expect("is free");
+    let leases = subject.store.vital_signs().await.expect("tells").leases;
+    assert_eq!((&*leases[0].name, &*leases[0].holder), ("relay:DEFAULT", "17/ab"));
+    assert_eq!(leases[0].expires_at.duration_since(instant(1)).as_secs(), 15);
+}
+
 /// A migration is listed with the instant at which it was applied, and is not applied again.
 pub async fn migrations_are_listed_and_applied_once(subject: &Subject) {
     let listed = subject.store.migration_list().await.expect("lists");

@@ -162,7 +162,7 @@ fn scheduler_settings(config: &Config) -> anyhow::Result<SchedulerSettings> {
 }
 
 /// Returns where Redis is; `None` when nothing says so.
-fn redis_address(config: &Config) -> anyhow::Result<Option<RedisAddress>> {
+pub(super) fn redis_address(config: &Config) -> anyhow::Result<Option<RedisAddress>> {
     let filled = |key| config.get(key).filter(|value| !value.is_empty());
     let (key, url) = match (filled("redis.url"), filled("redis.host")) {
         (Some(url), _) => ("redis.url", url.to_owned()),

@@ -40,6 +40,12 @@ impl Place {
         [Some(Self::embedded()), postgres].into_iter().flatten().collect()
     }
 
+    /// A PostgreSQL database as it was created; `None` where there is no server.
+    pub(crate) fn on_empty_postgres() -> Option<Self> {
+        let database = test_database()?;
+        Some(Self { directory: tempfile::tempdir().expect("a directory"), postgres: Some(database) })
+    }
+
     pub(crate) fn is_postgres(&self) -> bool {
         self.postgres.is_some()
     }

@@ -36,7 +36,7 @@ set listings = excluded.listings, breadth = excluded.breadth, median_return = ex
   volatility = excluded.volatility";
 
 /// Appends audit entries behind the last number that was given out.
-pub(super) async fn append_audit(
+pub(in crate::postgres) async fn append_audit(
     tx: &Transaction<'_>,
     run: &RunRecord,
     last_number: i64,
