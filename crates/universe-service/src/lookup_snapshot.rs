@@ -7,6 +7,7 @@ mod body;
 mod read;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 use serde_json::json;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use universe_core::expression::{Address, SetExpression};
 use universe_core::rule::RuleSet;
 use universe_core::{Symbol, UniverseId, resolve_symbol};
@@ -111,13 +113,29 @@ impl Lookups {
     /// # Errors
     /// When the database cannot be read.
     pub async fn open(store: Arc<dyn Store>, environment: &str) -> Result<Self, StoreError> {
-        let snapshot = read(&*store, environment, None, Unchanged::ReadAgain).await?;
-        Ok(Self { store, environment: environment.to_owned(), current: ArcSwap::from_pointee(snapshot) })
+        let snapshot = read(&*store, environment, Reading::Everything(None)).await?;
+        Ok(Self {
+            store,
+            environment: environment.to_owned(),
+            current: ArcSwap::from_pointee(snapshot),
+            opened_at: Instant::now(),
+            confirmed_ms: AtomicU64::new(0),
+        })
+    }
+
+    /// Returns how long ago the store was last asked what is current: a moment, while it answers.
+    #[must_use]
+    pub fn age(&self, now: Instant) -> Duration {
+        let confirmed = Duration::from_millis(self.confirmed_ms.load(Ordering::Relaxed));
+        now.saturating_duration_since(self.opened_at).saturating_sub(confirmed)
     }
 
     /// Returns the newest snapshot.
     #[must_use]
     pub fn current(&self) -> Arc<LookupSnapshot> {
+    opened_at: Instant,
+    /// When the store last said that the snapshot is what it has, in milliseconds after the opening.
+    confirmed_ms: AtomicU64,
         self.current.load_full()
     }
 
@@ -137,7 +155,11 @@ impl Lookups {
             polls = polls.wrapping_add(1);
             let has_failed = pause == POLL_AFTER_FAILURE;
             pause = match self.poll(polls.is_multiple_of(POLLS_PER_COMPARISON), &mut are_figures_old).await {
-                Ok(()) => POLL_EVERY,
+                Ok(()) => {
+                    let now = u64::try_from(self.opened_at.elapsed().as_millis()).unwrap_or(u64::MAX);
+                    self.confirmed_ms.store(now, Ordering::Relaxed);
+                    POLL_EVERY
+                }
                 Err(error) => {
                     if !has_failed {
                         tracing::warn!(%error, "lookups cannot be refreshed; the last known members are served");
@@ -176,7 +198,9 @@ impl Lookups {
         if !is_newer && !compare_entries {
             return Ok(false);
         }
-        let changed = read(&*self.store, &self.environment, Some(&before), Unchanged::Keep).await?;
+        let t0 = tokio::time::Instant::now();
+        let changed = read(&*self.store, &self.environment, Reading::Members(&before)).await?;
+        if is_newer { eprintln!("refresh {:?}", t0.elapsed()); }
         let is_changed = is_newer || changed.list != before.list;
         if is_changed {
             self.publish(changed);

@@ -72,12 +72,6 @@ async fn a_wrong_password_and_a_missing_database_are_told_apart() {
 }
 
 #[tokio::test]
-async fn an_address_that_insists_on_encryption_is_refused() {
-    let error = PostgresStore::connect("postgresql://127.0.0.1:1/ticks?sslmode=require").await.expect_err("no TLS");
-    assert!(matches!(error, StoreError::Unsupported(_)) && !error.is_transient(), "{error:?}");
-}
-
-#[tokio::test]
 async fn a_database_that_is_not_set_up_says_how() {
     let Some(database) = test_database() else { return };
     let store = PostgresStore::connect(&database.uri()).await.expect("connects");

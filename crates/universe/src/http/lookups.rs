@@ -48,6 +48,12 @@ pub(crate) struct When {
     known_at: Option<Timestamp>,
 }
 
+impl When {
+    fn is_now(&self) -> bool {
+        self.as_of.is_none() && self.known_at.is_none()
+    }
+}
+
 /// The two days that are compared
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -77,7 +83,7 @@ pub(crate) async fn list_universes(
     headers: HeaderMap,
     Asked(Nothing {}): Asked<Nothing>,
 ) -> Response {
-    send(app.lookups.current().list(), &headers)
+    send_current(&app, app.lookups.current().list(), &headers)
 }
 
 /// Show a universe: its members with their figures
@@ -97,7 +103,8 @@ pub(crate) async fn show_universe(
     headers: HeaderMap,
     Asked(when): Asked<When>,
 ) -> Result<Response, Problem> {
-    Ok(send(&answer_to(&app, &universe, &when).await?.members, &headers))
+    let answer = answer_to(&app, &universe, &when).await?;
+    Ok(send_of(&app, &answer.members, &when, &headers))
 }
 
 /// List the symbols of a universe
@@ -117,7 +124,8 @@ pub(crate) async fn list_universe_symbols(
     headers: HeaderMap,
     Asked(when): Asked<When>,
 ) -> Result<Response, Problem> {
-    Ok(send(&answer_to(&app, &universe, &when).await?.symbols, &headers))
+    let answer = answer_to(&app, &universe, &when).await?;
+    Ok(send_of(&app, &answer.symbols, &when, &headers))
 }
 
 /// Compare the members of a universe between two days
@@ -175,7 +183,22 @@ pub(crate) async fn list_symbol_universes(
     let answer = json!({
         "symbol": symbol, "as_of": snapshot.as_of(), "count": universes.len(), "universes": universes,
     });
-    Ok(send(&Body::json(&answer), &headers))
+    Ok(send_current(&app, &Body::json(&answer), &headers))
+}
+
+/// Sends what memory answers, or the store.
+fn send_of(app: &App, body: &Body, when: &When, headers: &HeaderMap) -> Response {
+    if when.is_now() { send_current(app, body, headers) } else { send(body, headers) }
+}
+
+/// Sends what memory answers; where the store could not be asked for a while, with the age of that.
+fn send_current(app: &App, body: &Body, headers: &HeaderMap) -> Response {
+    let mut response = send(body, headers);
+    let age = app.lookups.age(tokio::time::Instant::now()).as_secs();
+    if age > 0 {
+        response.headers_mut().insert(header::AGE, HeaderValue::from(age));
+    }
+    response
 }
 
 /// Answers from memory, or from the store where the question is about the past.
@@ -197,7 +220,7 @@ async fn answer_to(app: &App, asked: &str, when: &When) -> Result<Arc<ReadyAnswe
             None => problem,
         }
     };
-    if when.as_of.is_none() && when.known_at.is_none() {
+    if when.is_now() {
         return snapshot.look_up(asked, &rules).map_err(unknown);
     }
     let question = Question { environment: &app.daemon.environment, as_of: when.as_of, known_at: when.known_at };

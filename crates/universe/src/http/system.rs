@@ -10,8 +10,8 @@ use axum::response::{Html, IntoResponse, Response};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use universe_service::{Ambient as _, RelayState};
+use universe_core::plan::AlertKind;
+use universe_service::{Alerts, Ambient as _, RaisedAlert, RelayState, Severity, alerts};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -24,7 +24,7 @@ use crate::clock::Surroundings;
 /// How long the database may take to say that it is there.
 const READY_WITHIN: Duration = Duration::from_secs(2);
 
-/// How many alerts are listed at most, and how many runs are searched for them.
+/// How many alerts are listed at most.
 const ALERTS_MAX: u32 = 1_000;
 
 /// The server runs
@@ -50,20 +50,30 @@ pub(crate) struct Ready {
 
 /// Alerts, newest first
 #[derive(Serialize, ToSchema)]
-pub(crate) struct Alerts {
+pub(crate) struct AlertList {
+    /// What still holds
+    active: Vec<AlertEntry>,
+    /// Everything that was raised
     alerts: Vec<AlertEntry>,
 }
 
-/// One alert of a run
+/// One alert
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AlertEntry {
-    job_id: Uuid,
+    /// The run that raised it, or goes on in spite of it
+    job_id: Option<Uuid>,
     raised_at: Timestamp,
     session: Option<Date>,
     /// What kind of alert: the runbook has an entry for each
-    alert: Option<String>,
+    #[schema(value_type = String, example = "membership_change")]
+    alert: AlertKind,
+    /// `warning` (look at it) or `error` (work was not done)
+    #[schema(value_type = String)]
+    severity: Severity,
+    /// `cache_sync` (a run), `scheduler` or `relay`
+    component: &'static str,
     universe: Option<String>,
-    message: Option<String>,
+    message: String,
 }
 
 /// How many alerts
@@ -137,33 +147,21 @@ pub(crate) async fn show_metrics(State(app): State<Arc<App>>) -> Result<Response
     Ok(response)
 }
 
-/// List alerts, newest first
+/// List alerts: what still holds, and what was raised
 #[utoipa::path(
     get, path = "/api/v1/alerts", tag = "runs", operation_id = "list_alerts", params(AlertPage),
-    responses((status = 200, description = "The alerts of the latest runs", body = Alerts))
+    responses((status = 200, description = "The alerts, newest first", body = AlertList))
 )]
 pub(crate) async fn list_alerts(
     State(app): State<Arc<App>>,
     Asked(page): Asked<AlertPage>,
-) -> Result<Json<Alerts>, Problem> {
+) -> Result<Json<AlertList>, Problem> {
     if !(1..=ALERTS_MAX).contains(&page.limit) {
         return Err(Problem::bad_request("query", format!("limit is a number from 1 to {ALERTS_MAX}")));
     }
-    let runs = app.daemon.store.run_list(&app.daemon.environment, ALERTS_MAX, 0).await?;
-    let text = |alert: &Value, name: &str| alert[name].as_str().map(str::to_owned);
-    let of_run = |run: universe_store::RunRecord| {
-        let raised_at = run.recorded_at();
-        let alerts = run.alerts.as_array().cloned().unwrap_or_default();
-        alerts.into_iter().map(move |alert| AlertEntry {
-            job_id: run.run_id,
-            raised_at,
-            session: run.session,
-            alert: text(&alert, "alert"),
-            universe: text(&alert, "universe"),
-            message: text(&alert, "message"),
-        })
-    };
-    Ok(Json(Alerts { alerts: runs.into_iter().flat_map(of_run).take(page.limit as usize).collect() }))
+    let Alerts { active, recent } = alerts(&app.daemon, page.limit as usize).await?;
+    let entries = |alerts: Vec<RaisedAlert>| alerts.into_iter().map(AlertEntry::from).collect();
+    Ok(Json(AlertList { active: entries(active), alerts: entries(recent) }))
 }
 
 /// Read this description
@@ -188,6 +186,13 @@ pub(crate) async fn show_documentation(State(app): State<Arc<App>>) -> Response 
     let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'";
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     response
+}
+
+impl From<RaisedAlert> for AlertEntry {
+    fn from(raised: RaisedAlert) -> Self {
+        let RaisedAlert { alert, severity, component, universe, session, run_id, raised_at, message } = raised;
+        Self { job_id: run_id, raised_at, session, alert, severity, component, universe, message }
+    }
 }
 
 fn fifty() -> u32 {

@@ -130,7 +130,7 @@ fn a_stream_goes_on_where_it_was_and_ends_with_the_server() {
         let (heard, also) = (second.next().expect("an event"), third.next().expect("an event"));
         assert_eq!((heard.id, heard.event.as_str()), (newest + 1, "cache_sync_triggered"));
         assert_eq!(also, heard);
-        let _ = third.by_ref().find(|sent| sent.event == "cache_sync_completed").expect("the end of the run");
+        let _ = third.by_ref().find(|sent| sent.event == "phase_completed").expect("the end of the run");
         server.terminate();
         assert_eq!(third.count(), 0, "the stream ends");
         assert_eq!(server.wait(), Some(0));

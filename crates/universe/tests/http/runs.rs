@@ -71,7 +71,7 @@ fn a_run_goes_from_the_order_to_the_history() {
         assert_eq!(members.0["type"], "market_leader");
         assert_eq!(keys(&members.1), ["avg_duration_seconds", "failed_jobs_7d", "successful_jobs_7d", "total_jobs_7d"]);
         assert_eq!((&members.1["total_jobs_7d"], &members.1["successful_jobs_7d"]), (&json!(1), &json!(1)));
-        assert_eq!(server.get("/api/v1/alerts").is(200), json!({"alerts": []}));
+        assert_eq!(server.get("/api/v1/alerts").is(200), json!({"active": [], "alerts": []}));
     }
 }
 
@@ -133,8 +133,12 @@ fn what_was_held_is_made_when_it_is_approved() {
         assert!(universes.contains(&"stock_universe:top_10"), "{universes:?}");
         let alerts = server.get("/api/v1/alerts?limit=1").is(200);
         assert_eq!(alerts["alerts"].as_array().map(Vec::len), Some(1));
-        assert_eq!(keys(&alerts["alerts"][0]), ["alert", "job_id", "message", "raised_at", "session", "universe"]);
-        assert_eq!(alerts["alerts"][0]["job_id"], json!(held));
+        let names = ["alert", "component", "job_id", "message", "raised_at", "session", "severity", "universe"];
+        assert_eq!(keys(&alerts["alerts"][0]), names);
+        let alert = &alerts["alerts"][0];
+        assert_eq!((&alert["alert"], &alert["job_id"]), (&json!("membership_change"), &json!(held)));
+        assert_eq!((&alert["severity"], &alert["component"]), (&json!("warning"), &json!("cache_sync")));
+        assert_eq!(alerts["active"].as_array().map(Vec::len), run["held"].as_array().map(Vec::len), "{alerts}");
         assert_eq!(server.place.members("top_10"), market::TOP_10);
 
         let approved = server.post(&format!("{ROUTES}/approve/{held}"), "").is(202);
@@ -143,6 +147,9 @@ fn what_was_held_is_made_when_it_is_approved() {
         assert_eq!(run["status"], "completed", "{run}");
         assert!(texts(&run["universes_updated"]).contains(&"stock_universe:top_10".to_owned()), "{run}");
         assert_ne!(server.place.members("top_10"), market::TOP_10);
+        let alerts = server.get("/api/v1/alerts").is(200);
+        assert_eq!(alerts["active"], json!([]), "nothing waits any more");
+        assert!(!alerts["alerts"].as_array().expect("a list").is_empty(), "what was raised is not forgotten");
         let again = run["job_id"].as_str().expect("an id");
         server.post(&format!("{ROUTES}/approve/{again}"), "").is_problem(409, "nothing-held");
     }

@@ -6,6 +6,7 @@
 
 mod beside_a_command;
 mod listener;
+mod postgres_away;
 mod postgres_restarted;
 mod random;
 mod redis_killed;

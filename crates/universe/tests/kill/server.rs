@@ -19,6 +19,20 @@ pub(crate) struct Server {
     agent: ureq::Agent,
 }
 
+/// An answer as it came.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    headers: ureq::http::HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().expect("text"))
+    }
+}
+
 impl Server {
     /// Starts a server, whose log goes on where the last one's ended.
     pub(crate) fn start(world: &World, name: &str, redis: &str) -> Self {
@@ -73,6 +87,15 @@ impl Server {
     pub(crate) fn cancel(&self, run_id: Uuid) {
         let url = format!("{}/api/processing/cache-sync/cancel/{run_id}", self.address);
         let _ = self.agent.post(&url).send_empty();
+    }
+
+    /// Asks, and takes any answer.
+    pub(crate) fn ask(&self, method: &str, path: &str) -> Answer {
+        let url = format!("{}{path}", self.address);
+        let answer = if method == "POST" { self.agent.post(&url).send_empty() } else { self.agent.get(&url).call() };
+        let mut answer = answer.expect("an answer");
+        let body = answer.body_mut().read_to_string().expect("a body");
+        Answer { status: answer.status().as_u16(), headers: answer.headers().clone(), body }
     }
 
     /// Returns the body of an answer, or `None` when it is none of success.
