@@ -95,8 +95,15 @@ pub async fn load_reference(
     let today = new_york_date(ambient.now());
     let needs = Needs { company_names: true, details: true, facts: Vec::new(), returns: false };
     let known = store.observation_read(session_on_or_before(today), &needs).await?;
-    let mut load =
-        Load { store, ambient, known, today, source: wish.source.clone(), report: ReferenceReport::default() };
+    let mut load = Load {
+        store,
+        ambient,
+        known,
+        today,
+        source: wish.source.clone(),
+        report: ReferenceReport::default(),
+        recorded: (0, 0),
+    };
     load.report.load.files = vec![wish.source.clone()];
     let symbols = match &wish.scope {
         ReferenceScope::Symbols(symbols) => symbols.clone(),
@@ -109,6 +116,7 @@ pub async fn load_reference(
         }
     };
     load.overviews(client, symbols, wish, told).await?;
+    load.record(&[]).await?;
     let mut report = load.report;
     if let Some(changes) = &mut report.symbol_changes {
         changes.sort();
@@ -125,6 +133,8 @@ struct Load<'a> {
     today: Date,
     source: String,
     report: ReferenceReport,
+    /// How many rows and issues of the report are recorded with the listings that were stored.
+    recorded: (u64, usize),
 }
 
 /// What the API says of one symbol.
@@ -277,20 +287,30 @@ impl Load<'_> {
             for record in &mut *batch {
                 self.keep_words(record);
             }
-            let loaded = batch.len() as u64;
-            let record = LoadRecord {
-                kind: "reference".to_owned(),
-                file: self.source.clone(),
-                session: None,
-                rows: loaded,
-                loaded,
-                issues: Vec::new(),
-            };
-            let as_of = session_on_or_before(self.today);
-            let stored = self.store.listing_load(batch, as_of, &record, self.ambient.now()).await?;
-            self.report.load.loaded += loaded;
-            self.report.load.written += stored.written;
+            self.record(batch).await?;
         }
+        Ok(())
+    }
+
+    /// Stores listings, and with them what was read and what was wrong since the last ones.
+    async fn record(&mut self, listings: &[ListingRecord]) -> Result<(), ReferenceError> {
+        let load = &mut self.report.load;
+        let (rows, issues) = std::mem::replace(&mut self.recorded, (load.rows, load.issues.len()));
+        if listings.is_empty() && issues == load.issues.len() {
+            return Ok(());
+        }
+        let record = LoadRecord {
+            kind: "reference".to_owned(),
+            file: self.source.clone(),
+            session: None,
+            rows: load.rows - rows,
+            loaded: listings.len() as u64,
+            issues: load.issues[issues..].to_vec(),
+        };
+        let as_of = session_on_or_before(self.today);
+        let stored = self.store.listing_load(listings, as_of, &record, self.ambient.now()).await?;
+        load.loaded += listings.len() as u64;
+        load.written += stored.written;
         Ok(())
     }
 

@@ -16,8 +16,8 @@ pub(super) struct Envelope<T> {
     /// The symbol that bars are of.
     pub(super) ticker: Option<String>,
     /// How many bars the page should have.
-    #[serde(rename = "resultsCount")]
-    pub(super) results_count: Option<u64>,
+    #[serde(rename = "resultsCount", default)]
+    pub(super) results_count: Number,
     /// Absent where there is nothing.
     pub(super) results: Option<T>,
     /// Where the next page is.

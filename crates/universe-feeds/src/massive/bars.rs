@@ -91,7 +91,7 @@ impl BarPages {
         self.pages += 1;
         self.rows += raw.len() as u64;
         // Whether the count is of this page or of all of them: at the end not more can be missing.
-        let promised = answer.results_count.filter(|count| answer.next_url.is_none() && *count > self.rows);
+        let promised = answer.results_count.0.filter(|count| answer.next_url.is_none() && *count > self.rows as f64);
         if let Some(count) = promised {
             return Err(malformed(format!("{count} bars were promised and {} came", self.rows)));
         }
@@ -147,7 +147,7 @@ impl BarPages {
         if date < from || to < date {
             return Err(format!("{start} is outside {from} to {to}; the bar was skipped"));
         }
-        if self.request.timeframe == Timeframe::Day {
+        if !matches!(self.request.timeframe, Timeframe::Week | Timeframe::Month) {
             expect_session(date).map_err(|no_session| format!("{no_session}; the bar was skipped"))?;
         }
         let price = |name: &str, number: Number| {
