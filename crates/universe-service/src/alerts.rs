@@ -14,6 +14,7 @@ use universe_core::plan::{Alert, AlertKind, Mode};
 use universe_store::{OutboxEntry, OutboxSpan, RunRecord, StoreError};
 use uuid::Uuid;
 
+use crate::sync::DURATION_ALERT_SECONDS;
 use crate::{Daemon, RelayState};
 
 /// How many runs are searched for alerts: more than anybody looks at, and read in a moment.
@@ -75,12 +76,14 @@ pub struct Alerts {
 pub async fn alerts(daemon: &Daemon, limit: usize) -> Result<Alerts, StoreError> {
     let (store, environment) = (&*daemon.store, daemon.environment.as_str());
     let mut runs = store.run_list(environment, RUNS_MAX, 0).await?;
+    let slow = runs.iter().find_map(|run| at_work_for_long(run, daemon.ambient.now()));
     runs.retain(|run| run.is_over() && !run.dry_run);
     let events = store.outbox_newest(environment, "error", EVENTS_MAX).await?;
     let scheduler: Vec<RaisedAlert> = events.iter().filter_map(of_scheduler).collect();
     let span = store.outbox_span(environment).await?;
 
     let mut active: Vec<RaisedAlert> = publication(daemon, span).into_iter().collect();
+    active.extend(slow);
     active.extend(active_of_runs(&runs));
     let last_work = runs.iter().find(|run| did_its_work(run)).map(RunRecord::recorded_at);
     active.extend(scheduler.first().filter(|alert| last_work.is_none_or(|at| at < alert.raised_at)).cloned());
@@ -109,6 +112,22 @@ pub(crate) fn publication(daemon: &Daemon, span: Option<OutboxSpan>) -> Option<R
         run_id: None,
         raised_at: since,
         message,
+    })
+}
+
+/// Says that a run takes long while it does: it raises the alert itself when it ends, if ever.
+fn at_work_for_long(run: &RunRecord, now: Timestamp) -> Option<RaisedAlert> {
+    let began = run.started_at.filter(|_| run.status == "running")?;
+    let seconds = now.duration_since(began).as_secs_f64();
+    (seconds > DURATION_ALERT_SECONDS).then(|| RaisedAlert {
+        alert: AlertKind::RunTooLong,
+        severity: Severity::Warning,
+        component: PHASE,
+        universe: None,
+        session: run.session,
+        run_id: Some(run.run_id),
+        raised_at: began,
+        message: format!("the run has been at work for {seconds:.0} seconds, more than {DURATION_ALERT_SECONDS:.0}"),
     })
 }
 

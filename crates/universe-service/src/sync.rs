@@ -28,7 +28,7 @@ pub use repair::repair;
 pub(crate) const STALE_RETRIES_MAX: usize = 5;
 
 /// A run that takes longer raises an alert (contract, section 3).
-const DURATION_ALERT_SECONDS: f64 = 300.0;
+pub(crate) const DURATION_ALERT_SECONDS: f64 = 300.0;
 
 /// What a run is asked to do.
 #[derive(Clone, Debug)]

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use universe_core::plan::{AlertKind, Mode};
 use universe_service::{
-    AfterTimeout, Daemon, EodWait, RaisedAlert, Relay, RelaySettings, STANDARD_CRON, STANDARD_ZONE, Schedule,
-    SchedulerSettings, Severity, Tick, Wish, alerts, schedule_tick, work_once,
+    AfterTimeout, Ambient as _, Daemon, EodWait, RaisedAlert, Relay, RelaySettings, STANDARD_CRON, STANDARD_ZONE,
+    Schedule, SchedulerSettings, Severity, Tick, Wish, alerts, schedule_tick, work_once,
 };
-use universe_testkit::builders::{MONDAY, TUESDAY, rules, six_listings, stock};
+use universe_testkit::builders::{ENVIRONMENT, MONDAY, TUESDAY, rules, six_listings, stock};
 
 use crate::harness::{Place, WORKER};
 
@@ -97,6 +97,23 @@ async fn a_missing_signal_is_active_until_a_run_does_its_work() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_does_not_end_is_an_alert_while_it_is_at_work() {
+    for place in Place::all().await {
+        let daemon = place.daemon("a");
+        daemon.order(&Wish::full("api")).await.expect("ordered");
+        let now = place.ambient.now();
+        let claimed = place.store.run_claim(ENVIRONMENT, "a", now, 3_600, |_| Vec::new()).await.expect("claimed");
+        place.ambient.advance(299);
+        assert_eq!(active(&daemon).await, []);
+        place.ambient.advance(60);
+        assert_eq!(active(&daemon).await, [AlertKind::RunTooLong]);
+        let alerts = alerts(&daemon, 50).await.expect("read");
+        assert_eq!(alerts.active[0].run_id, claimed.map(|claimed| claimed.order.run_id));
+        assert_eq!(alerts.recent, [], "it raises it itself when it ends");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn events_that_wait_for_too_long_are_an_alert_while_they_do() {
     for place in Place::all().await {
         let daemon = place.daemon("a");
@@ -107,10 +124,10 @@ async fn events_that_wait_for_too_long_are_an_alert_while_they_do() {
         assert_eq!(active(&daemon).await, []);
         place.ambient.advance(301);
         assert_eq!(active(&daemon).await, [AlertKind::PublishingFailures]);
-        let span = place.store.outbox_span(universe_testkit::builders::ENVIRONMENT).await.expect("read");
+        let span = place.store.outbox_span(ENVIRONMENT).await.expect("read");
         let newest = span.expect("there are events").newest;
-        let now = universe_service::Ambient::now(&*place.ambient);
-        place.store.outbox_published(universe_testkit::builders::ENVIRONMENT, newest, now).await.expect("written");
+        let now = place.ambient.now();
+        place.store.outbox_published(ENVIRONMENT, newest, now).await.expect("written");
         assert_eq!(active(&daemon).await, []);
     }
 }
