@@ -267,10 +267,11 @@ impl EventsOfRun<'_> {
             changes.iter().map(|change| plan.symbol(change.listing).as_str()).collect()
         };
         let (came, went) = (universe.added.len(), universe.removed.len());
-        let reason = match universe.action {
-            Action::Created => format!("new universe with {came} members"),
-            Action::Retired => "no rule and no import defines it any more".to_owned(),
-            Action::Updated | Action::Reordered | Action::Refreshed | Action::Held => {
+        let reason = match (&plan.cause, universe.action) {
+            (Some(cause), _) => format!("{cause}: {came} added, {went} removed"),
+            (None, Action::Created) => format!("new universe with {came} members"),
+            (None, Action::Retired) => "no rule and no import defines it any more".to_owned(),
+            (None, Action::Updated | Action::Reordered | Action::Refreshed | Action::Repaired | Action::Held) => {
                 format!("{}: {came} added, {went} removed", cause(universe))
             }
         };
@@ -337,7 +338,6 @@ impl EventsOfRun<'_> {
     }
 
     fn alert(&mut self, alert: &Alert) {
-        let payload = json!({
         self.trouble("warning", alert.alert, &alert.message);
     }
 
@@ -346,6 +346,7 @@ impl EventsOfRun<'_> {
     }
 
     fn trouble(&mut self, severity: &str, alert: AlertKind, message: &str) {
+        let payload = json!({
             "component": PHASE,
             "severity": severity,
             "message": message,
@@ -356,7 +357,6 @@ impl EventsOfRun<'_> {
     }
 
     fn completed(&mut self, plan: &Plan) {
-        let run = self.run;
         let updated: Vec<&str> = plan.changed_universes().map(|universe| universe.id.key()).collect();
         self.ended(plan.total_changes(), &updated);
         let stats = json!({
@@ -369,6 +369,7 @@ impl EventsOfRun<'_> {
 
     /// Appends the one event that every run ends with, however it ended.
     fn ended(&mut self, total_changes: usize, universes_updated: &[&str]) {
+        let run = self.run;
         let tasks: serde_json::Map<String, Value> = run
             .steps
             .iter()
@@ -386,7 +387,6 @@ impl EventsOfRun<'_> {
         });
         self.push("cache_sync_completed", SYNC_COMPLETE, "", None, payload);
     }
-}
 
     fn duration_seconds(&self) -> f64 {
         self.run.finished_at.duration_since(self.run.started_at).as_secs_f64()
@@ -398,6 +398,7 @@ impl EventsOfRun<'_> {
 pub fn progress(step: Step, done: usize) -> Value {
     let total = Step::ALL.len();
     json!({"phase": PHASE, "step": step, "completed": done, "total": total, "percentage": done * 100 / total})
+}
 
 /// The step that most of a universe's changes belong to, in words.
 fn cause(universe: &UniversePlan) -> &'static str {

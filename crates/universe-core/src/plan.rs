@@ -1,13 +1,19 @@
 //! A plan: every decision of a run, made before anything is written, and why.
 
+mod past;
 mod render;
+
+use std::fmt;
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::market::{MarketCondition, Regime};
+use crate::state::ImportedList;
 use crate::{Category, Symbol, UniverseId, Usd};
 
+pub use past::{PastChange, PastInterval, PlannedPresent, RecordedInterval, plan_past};
 pub use render::render_diff;
 
 /// Which part of the work a run does.
@@ -52,6 +58,9 @@ pub enum Action {
     Reordered,
     /// The same members; what is said about them (rule, statistics, repaired entry) is written anew.
     Refreshed,
+    /// Somebody else changed the entry; it is written anew, and no membership begins or ends. Who comes and who
+    /// goes is what readers of the entry see.
+    Repaired,
     /// No rule and no import defines it any more.
     Retired,
     /// It would change, but all of that waits for approval.
@@ -89,6 +98,43 @@ pub struct Plan {
     pub held: Option<String>,
     /// Whether the state holds back something else than before, or was made by an earlier session.
     pub is_news: bool,
+    /// Why it does not follow the rules, where somebody put members in their place.
+    pub cause: Option<Cause>,
+    /// The lists that are stored or removed with it, in order of address.
+    pub lists: Vec<ListChange>,
+    /// What becomes different about the past, in order of address.
+    pub past: Vec<PastChange>,
+}
+
+/// Why members are put in their place, past the rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// An export is read back.
+    Import {
+        /// The file, or the files.
+        source: String,
+    },
+    /// The memberships become again what a run left.
+    Rollback {
+        /// The run.
+        run_id: Uuid,
+    },
+    /// Somebody else changed entries; they become again what the memberships say.
+    Repair,
+    /// Sources of an index's history were taken up.
+    History {
+        /// The sources.
+        source: String,
+    },
+}
+
+/// The list of a universe whose members somebody else decides, as it is to be from now on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListChange {
+    /// The universe.
+    pub id: UniverseId,
+    /// The list; `None` where there is to be none.
+    pub list: Option<ImportedList>,
 }
 
 /// What happens to one universe.
@@ -211,6 +257,8 @@ pub enum Reason {
     Unlisted,
     /// Out: the universe itself goes.
     UniverseRetired,
+    /// In or out: as an earlier run left it.
+    Restored,
 }
 
 /// A listing that leaves the market.
@@ -314,6 +362,12 @@ pub enum AlertKind {
     PublishingFailures,
     /// More than the allowed share of a universe's members would change.
     MembershipChange,
+    /// A step failed, and left its universes as they were.
+    StepFailed,
+    /// A run failed, and changed nothing.
+    RunFailed,
+    /// The end-of-day signal did not come in time.
+    NoEodSignal,
 }
 
 impl Mode {
@@ -357,12 +411,6 @@ impl Step {
         Self::DelistedCleanup,
         Self::ThemeRebalancing,
         Self::Notifications,
-    /// A step failed, and left its universes as they were.
-    StepFailed,
-    /// A run failed, and changed nothing.
-    RunFailed,
-    /// The end-of-day signal did not come in time.
-    NoEodSignal,
     ];
 
     /// Returns the spelling in records and events.
@@ -398,6 +446,7 @@ impl Reason {
             Self::NotEligible => "not_eligible",
             Self::Unlisted => "unlisted",
             Self::UniverseRetired => "universe_retired",
+            Self::Restored => "restored",
         }
     }
 
@@ -412,11 +461,23 @@ impl Reason {
     }
 }
 
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Import { source } => write!(f, "import of {source}"),
+            Self::Rollback { run_id } => write!(f, "rollback to {run_id}"),
+            Self::Repair => f.write_str("repair of the entry"),
+            Self::History { source } => write!(f, "history from {source}"),
+        }
+    }
+}
+
 impl Plan {
     /// Returns whether there is nothing to write.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.caps_moved.is_empty()
+            && self.past.iter().all(PastChange::is_empty)
             && self.delistings.is_empty()
             && !self.is_news
             && self.universes.iter().all(|universe| universe.action == Action::Held)
@@ -429,7 +490,10 @@ impl Plan {
 
     /// Returns the universes whose members change.
     pub fn changed_universes(&self) -> impl Iterator<Item = &UniversePlan> {
-        self.universes.iter().filter(|universe| universe.action.changes_members())
+        self.universes.iter().filter(|universe| match universe.action {
+            Action::Repaired => !universe.added.is_empty() || !universe.removed.is_empty(),
+            action => action.changes_members(),
+        })
     }
 
     /// Returns the symbol of a listing.
@@ -461,7 +525,7 @@ impl Action {
     #[must_use]
     pub const fn changes_members(self) -> bool {
         match self {
-            Self::Created | Self::Updated | Self::Retired => true,
+            Self::Created | Self::Updated | Self::Repaired | Self::Retired => true,
             Self::Reordered | Self::Refreshed | Self::Held => false,
         }
     }
@@ -474,6 +538,7 @@ impl Action {
             Self::Updated => "updated",
             Self::Reordered => "reordered",
             Self::Refreshed => "refreshed",
+            Self::Repaired => "repaired",
             Self::Retired => "retired",
             Self::Held => "held",
         }

@@ -9,6 +9,7 @@ mod evaluate;
 pub mod explain;
 mod finish;
 mod numbering;
+mod repair;
 mod restore;
 mod share_class;
 mod steps;
@@ -20,9 +21,11 @@ use crate::plan::{Basis, Mode, Plan, Rebalance, Step, StepReport, StepStatus};
 use crate::rule::{Naming, Rule, RuleSet};
 use crate::state::State;
 use crate::{Category, Observation, Symbol, UniverseId, Usd};
+pub use evaluate::{category_of_key, title_of_key};
 use numbering::Numbering;
+pub use repair::{DamagedEntry, Standing, plan_repair};
 
-pub use restore::{Wanted, WantedMembers, deciding_rule, order_members, plan_restore};
+pub use restore::{Wanted, WantedMembers, deciding_rule, is_ordered_daily, order_members, plan_restore};
 
 /// A listing counts as delisted after being missing from so many full snapshots in a row.
 ///
@@ -129,14 +132,14 @@ pub fn plan(observation: &Observation, rules: &RuleSet, state: &State, request: 
     planner.finish()
 }
 
-/// Plans that one universe takes up the list that was imported for it, and nothing else.
+/// Plans that some universes take up the lists that were imported for them, and nothing else.
 ///
 /// Somebody who loads a list means it: nothing is held back.
 #[must_use]
-pub fn plan_import(observation: &Observation, rules: &RuleSet, state: &State, id: &UniverseId) -> Plan {
+pub fn plan_imports(observation: &Observation, rules: &RuleSet, state: &State, ids: &BTreeSet<UniverseId>) -> Plan {
     let request = Request { mode: Mode::MarketCap, undefined: Undefined::Preserve, holds: Holds::Release };
     let mut planner = Planner::new(observation, rules, state, request);
-    planner.take_import(id);
+    planner.take_imports(ids);
     planner.finish()
 }
 

@@ -2,33 +2,40 @@
 //!
 //! Everything above speaks to [`Store`]; which database it is was decided once, by [`open()`].
 
+mod adoption;
 mod answers;
 mod as_of_facts;
-mod described;
 mod data_load_store;
+mod described;
 mod entry;
 mod error;
 mod fingerprint;
+mod integrity_records;
 mod job_records;
+mod loading_records;
 mod migrations;
 mod open;
-mod loading_records;
 mod postgres;
 mod records;
 mod snapshot_facts;
 mod sqlite;
 mod store;
+mod version_records;
+mod vital_signs;
 mod write_set;
 
-pub use entry::{EntryShapeError, entry_symbols};
-pub use error::StoreError;
-pub use job_records::{
-    ApiKeyRecord, ClaimedRun, EventsOf, Lease, Ordered, OutboxSpan, RunOrder, RunStatistics, run_lease,
 pub use adoption::{
-    Additions, AdoptedRule, AdoptedSource, AdoptedUniverse, Adoption, AdoptionRecord, AdoptionUndo, Obstacle,
+    ADOPTED_RULE, Additions, AdoptedRule, AdoptedSource, AdoptedUniverse, Adoption, AdoptionRecord, AdoptionUndo, Obstacle,
     OlderDatabase, OlderEntry,
 };
 pub use data_load_store::DataLoadStore;
+pub use entry::{EntryShapeError, entry_symbols};
+pub use error::StoreError;
+pub use integrity_records::{
+    EntryFacts, IntegrityFacts, ListingFacts, MembershipSpan, MirrorFacts, OLDER_TYPES, UniverseFacts,
+};
+pub use job_records::{
+    ApiKeyRecord, ClaimedRun, EventsOf, Lease, Ordered, OutboxSpan, RunOrder, RunStatistics, run_lease,
 };
 pub use loading_records::{
     ClaimedDataLoad, DATA_LOAD_ATTEMPTS_MAX, DATA_LOAD_ERRORS_MAX, DataLoadEnd, DataLoadFault, DataLoadOrder,
@@ -43,3 +50,5 @@ pub use records::{
 };
 pub use sqlite::SqliteStore;
 pub use store::Store;
+pub use version_records::RunVersion;
+pub use vital_signs::{LeaseHeld, VitalSigns};

@@ -5,24 +5,29 @@
 //! What is written survives a crash as the server is configured to let it (`synchronous_commit`); its timeouts
 //! hold too, none are set here.
 
+mod adoption;
 mod apply;
 mod columns;
 mod connect;
-mod failure;
 mod encryption;
+mod failure;
 mod history;
+mod integrity;
 mod jobs;
 mod keys;
 mod leases;
 mod load;
+mod loading;
 mod lookup;
 mod migrate;
 mod numeric;
-mod loading;
 mod observe;
 mod outbox;
 mod past;
 mod state;
+mod time_machine;
+mod versions;
+mod vital_signs;
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -32,6 +37,7 @@ use deadpool_postgres::{Object, Pool};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::Value;
+use universe_core::constituents::ConstituentRecord;
 use universe_core::event::Event;
 use universe_core::market::MarketSession;
 use universe_core::plan::Plan;
@@ -41,9 +47,9 @@ use uuid::Uuid;
 
 use crate::store::Store;
 use crate::{
-    ApiKeyRecord, AuditEntry, Backend, ClaimedRun, EventsOf, Inconsistency, Lease, LoadRecord, Loaded, MembersAsOf,
-    MembershipRecord, MigrationState, Needs, Ordered, OutboxEntry, OutboxSpan, RunOrder, RunRecord, RunStatistics,
-    SnapshotRecord, StoreError, UniverseRecord,
+    ApiKeyRecord, AuditEntry, Backend, ClaimedRun, EventsOf, Inconsistency, IntegrityFacts, Lease, LoadRecord, Loaded,
+    MembersAsOf, MembershipRecord, MembershipSpan, MigrationState, Needs, Ordered, OutboxEntry, OutboxSpan, RunOrder,
+    RunRecord, RunStatistics, RunVersion, SnapshotRecord, StoreError, UniverseRecord, VitalSigns,
 };
 
 use columns::Columns;
@@ -70,6 +76,7 @@ struct Sql {
     snapshot_known: String,
     closes: String,
     bars: String,
+    listing_facts: String,
 }
 
 impl Sql {
@@ -87,6 +94,7 @@ impl Sql {
             snapshot_known: load::snapshot_known_sql(columns),
             closes: load::closes_sql(columns),
             bars: load::bars_sql(columns),
+            listing_facts: integrity::listing_facts_sql(columns),
         }
     }
 }
@@ -106,6 +114,7 @@ macro_rules! retrying {
         }
     }};
 }
+use retrying;
 
 impl PostgresStore {
     /// Connects to a database, given as `postgresql://user:password@host:port/database`.
@@ -113,7 +122,6 @@ impl PostgresStore {
     /// # Errors
     /// When the address cannot be read or asks for encryption, the server cannot be reached, is older than
     /// PostgreSQL 14, does not let the user in, or has no such database. No message contains the password.
-use retrying;
     pub async fn connect(uri: &str) -> Result<Self, StoreError> {
         Ok(Self { pool: connect::connect(uri).await?, sql: RwLock::new(None) })
     }
@@ -149,6 +157,10 @@ impl Store for PostgresStore {
 
     async fn migration_list(&self) -> Result<Vec<MigrationState>, StoreError> {
         Ok(migrate::migration_list(&self.client().await?).await?)
+    }
+
+    async fn vital_signs(&self) -> Result<VitalSigns, StoreError> {
+        Ok(vital_signs::vital_signs(&self.client().await?).await?)
     }
 
     async fn migrate(&self, now: Timestamp) -> Result<Vec<String>, StoreError> {
@@ -205,6 +217,7 @@ impl Store for PostgresStore {
         holder: &str,
         now: Timestamp,
         ttl_seconds: i64,
+        events_of: EventsOf,
     ) -> Result<Option<ClaimedRun>, StoreError> {
         let (mut client, _) = self.ready().await?;
         retrying!(jobs::run_claim(&mut client, environment, holder, now, ttl_seconds, events_of))
@@ -215,8 +228,8 @@ impl Store for PostgresStore {
         run_id: Uuid,
         token: u64,
         progress: &Value,
+        events: &[Event],
         now: Timestamp,
-        events_of: EventsOf,
         ttl_seconds: i64,
     ) -> Result<bool, StoreError> {
         let (mut client, _) = self.ready().await?;
@@ -227,7 +240,6 @@ impl Store for PostgresStore {
         &self,
         run_id: Uuid,
         now: Timestamp,
-        events: &[Event],
         events_of: EventsOf,
     ) -> Result<Option<String>, StoreError> {
         let (mut client, _) = self.ready().await?;
@@ -285,16 +297,15 @@ impl Store for PostgresStore {
         retrying!(load::bar_load(&mut client, &sql, bars, load, now))
     }
 
-    async fn import_put(
+    async fn import_put_all(
         &self,
         environment: &str,
-        id: &UniverseId,
-        list: &ImportedList,
+        lists: &[(UniverseId, ImportedList)],
         load: &LoadRecord,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let (mut client, _) = self.ready().await?;
-        retrying!(load::import_put(&mut client, environment, id, list, load, now))
+        retrying!(load::import_put(&mut client, environment, lists, load, now))
     }
 
     async fn snapshot_list(&self) -> Result<Vec<SnapshotRecord>, StoreError> {
@@ -343,6 +354,46 @@ impl Store for PostgresStore {
         Ok(lookup::membership_list(&client, environment, universe, symbol).await?)
     }
 
+    async fn symbol_list(&self, environment: &str, id: &UniverseId) -> Result<Option<Vec<Symbol>>, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(integrity::symbol_list(&client, environment, id).await?)
+    }
+
+    async fn membership_span_list(&self, environment: &str, since: Date) -> Result<Vec<MembershipSpan>, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(integrity::membership_span_list(&client, environment, since).await?)
+    }
+
+    async fn integrity_read(&self, environment: &str) -> Result<IntegrityFacts, StoreError> {
+        let (mut client, sql) = self.ready().await?;
+        retrying!(integrity::integrity_read(&mut client, &sql, environment))
+    }
+
+    async fn version_list(&self, environment: &str) -> Result<Vec<RunVersion>, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(versions::version_list(&client, environment).await?)
+    }
+
+    async fn constituent_source_put(
+        &self,
+        environment: &str,
+        id: &UniverseId,
+        record: &ConstituentRecord,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(time_machine::constituent_source_put(&client, environment, id, record, now).await?)
+    }
+
+    async fn constituent_source_list(
+        &self,
+        environment: &str,
+        id: &UniverseId,
+    ) -> Result<Vec<ConstituentRecord>, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(time_machine::constituent_source_list(&client, environment, id).await?)
+    }
+
     async fn audit_list(&self, environment: &str, after: i64, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
         let (client, _) = self.ready().await?;
         Ok(history::audit_list(&client, environment, after, limit).await?)
@@ -366,6 +417,11 @@ impl Store for PostgresStore {
     async fn outbox_unpublished(&self, environment: &str, limit: u32) -> Result<Vec<OutboxEntry>, StoreError> {
         let (client, _) = self.ready().await?;
         Ok(outbox::outbox_unpublished(&client, environment, limit).await?)
+    }
+
+    async fn outbox_newest(&self, environment: &str, event: &str, limit: u32) -> Result<Vec<OutboxEntry>, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(outbox::outbox_newest(&client, environment, event, limit).await?)
     }
 
     async fn outbox_published(&self, environment: &str, up_to: i64, now: Timestamp) -> Result<u64, StoreError> {
@@ -398,11 +454,6 @@ impl Store for PostgresStore {
         let (client, _) = self.ready().await?;
         Ok(leases::lease_release(&client, name, token).await?)
     }
-    async fn outbox_newest(&self, environment: &str, event: &str, limit: u32) -> Result<Vec<OutboxEntry>, StoreError> {
-        let (client, _) = self.ready().await?;
-        Ok(outbox::outbox_newest(&client, environment, event, limit).await?)
-    }
-
 
     async fn schedule_fired(
         &self,
@@ -410,6 +461,7 @@ impl Store for PostgresStore {
         schedule: &str,
         session: Date,
         now: Timestamp,
+        events: &[Event],
     ) -> Result<bool, StoreError> {
         let (mut client, _) = self.ready().await?;
         retrying!(leases::schedule_fired(&mut client, environment, schedule, session, now, events))
@@ -440,7 +492,6 @@ impl Store for PostgresStore {
         Ok(keys::key_revoke(&client, api_key_id, now).await?)
     }
 
-        events: &[Event],
     async fn key_used(&self, api_key_id: &str, now: Timestamp) -> Result<(), StoreError> {
         let (client, _) = self.ready().await?;
         Ok(keys::key_used(&client, api_key_id, now).await?)

@@ -11,18 +11,22 @@
 mod apply;
 mod connection;
 mod history;
+mod integrity;
 mod jobs;
 mod keys;
 mod leases;
 mod listing;
 mod load;
-mod membership;
 mod loading;
+mod membership;
 mod migrate;
 mod observe;
 mod outbox;
 mod past;
+mod time_machine;
 mod values;
+mod versions;
+mod vital_signs;
 
 use std::path::Path;
 
@@ -30,6 +34,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::Value;
+use universe_core::constituents::ConstituentRecord;
 use universe_core::event::Event;
 use universe_core::market::MarketSession;
 use universe_core::plan::Plan;
@@ -38,11 +43,12 @@ use universe_core::{Bar, ListingRecord, Observation, Snapshot, Symbol, UniverseI
 use uuid::Uuid;
 
 use crate::{
-    ApiKeyRecord, AuditEntry, Backend, ClaimedRun, EventsOf, Inconsistency, Lease, LoadRecord, Loaded, MembersAsOf,
-    MembershipRecord, MigrationState, Needs, Ordered, OutboxEntry, OutboxSpan, RunOrder, RunRecord, RunStatistics,
-    SnapshotRecord, Store, StoreError, UniverseRecord,
+    ApiKeyRecord, AuditEntry, Backend, ClaimedRun, EventsOf, Inconsistency, IntegrityFacts, Lease, LoadRecord, Loaded,
+    MembersAsOf, MembershipRecord, MembershipSpan, MigrationState, Needs, Ordered, OutboxEntry, OutboxSpan, RunOrder,
+    RunRecord, RunStatistics, RunVersion, SnapshotRecord, Store, StoreError, UniverseRecord, VitalSigns,
 };
 use connection::Connections;
+pub(crate) use versions::back_up;
 
 /// A store in one SQLite file.
 #[derive(Debug)]
@@ -76,6 +82,10 @@ impl Store for SqliteStore {
 
     async fn migration_list(&self) -> Result<Vec<MigrationState>, StoreError> {
         self.connections.read(migrate::migration_list)
+    }
+
+    async fn vital_signs(&self) -> Result<VitalSigns, StoreError> {
+        self.connections.read(vital_signs::vital_signs)
     }
 
     async fn migrate(&self, now: Timestamp) -> Result<Vec<String>, StoreError> {
@@ -120,6 +130,7 @@ impl Store for SqliteStore {
         holder: &str,
         now: Timestamp,
         ttl_seconds: i64,
+        events_of: EventsOf,
     ) -> Result<Option<ClaimedRun>, StoreError> {
         // Asked many times before there is one; reading does not stand in the way of writers.
         if !self.connections.read(|db| jobs::has_pending(db, environment))? {
@@ -128,12 +139,12 @@ impl Store for SqliteStore {
         self.connections.write(|tx| jobs::run_claim(tx, environment, holder, now, ttl_seconds, events_of))
     }
 
-        events_of: EventsOf,
     async fn run_progress(
         &self,
         run_id: Uuid,
         token: u64,
         progress: &Value,
+        events: &[Event],
         now: Timestamp,
         ttl_seconds: i64,
     ) -> Result<bool, StoreError> {
@@ -142,7 +153,6 @@ impl Store for SqliteStore {
 
     async fn run_cancel(
         &self,
-        events: &[Event],
         run_id: Uuid,
         now: Timestamp,
         events_of: EventsOf,
@@ -196,15 +206,14 @@ impl Store for SqliteStore {
         self.connections.write(|tx| load::bar_load(tx, bars, load, now))
     }
 
-    async fn import_put(
+    async fn import_put_all(
         &self,
         environment: &str,
-        id: &UniverseId,
-        list: &ImportedList,
+        lists: &[(UniverseId, ImportedList)],
         load: &LoadRecord,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.connections.write(|tx| load::import_put(tx, environment, id, list, load, now))
+        self.connections.write(|tx| load::import_put(tx, environment, lists, load, now))
     }
 
     async fn snapshot_list(&self) -> Result<Vec<SnapshotRecord>, StoreError> {
@@ -246,6 +255,40 @@ impl Store for SqliteStore {
         self.connections.read(|db| membership::membership_list(db, environment, universe, symbol))
     }
 
+    async fn symbol_list(&self, environment: &str, id: &UniverseId) -> Result<Option<Vec<Symbol>>, StoreError> {
+        self.connections.read(|db| integrity::symbol_list(db, environment, id))
+    }
+
+    async fn membership_span_list(&self, environment: &str, since: Date) -> Result<Vec<MembershipSpan>, StoreError> {
+        self.connections.read(|db| integrity::membership_span_list(db, environment, since))
+    }
+
+    async fn integrity_read(&self, environment: &str) -> Result<IntegrityFacts, StoreError> {
+        self.connections.read(|db| integrity::integrity_read(db, environment))
+    }
+
+    async fn version_list(&self, environment: &str) -> Result<Vec<RunVersion>, StoreError> {
+        self.connections.read(|db| versions::version_list(db, environment))
+    }
+
+    async fn constituent_source_put(
+        &self,
+        environment: &str,
+        id: &UniverseId,
+        record: &ConstituentRecord,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.connections.write(|db| time_machine::constituent_source_put(db, environment, id, record, now))
+    }
+
+    async fn constituent_source_list(
+        &self,
+        environment: &str,
+        id: &UniverseId,
+    ) -> Result<Vec<ConstituentRecord>, StoreError> {
+        self.connections.read(|db| time_machine::constituent_source_list(db, environment, id))
+    }
+
     async fn audit_list(&self, environment: &str, after: i64, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
         self.connections.read(|db| history::audit_list(db, environment, after, limit))
     }
@@ -264,6 +307,10 @@ impl Store for SqliteStore {
 
     async fn outbox_unpublished(&self, environment: &str, limit: u32) -> Result<Vec<OutboxEntry>, StoreError> {
         self.connections.read(|db| outbox::outbox_unpublished(db, environment, limit))
+    }
+
+    async fn outbox_newest(&self, environment: &str, event: &str, limit: u32) -> Result<Vec<OutboxEntry>, StoreError> {
+        self.connections.read(|db| outbox::outbox_newest(db, environment, event, limit))
     }
 
     async fn outbox_published(&self, environment: &str, up_to: i64, now: Timestamp) -> Result<u64, StoreError> {
@@ -289,10 +336,6 @@ impl Store for SqliteStore {
     }
 
     async fn lease_release(&self, name: &str, token: u64) -> Result<(), StoreError> {
-    async fn outbox_newest(&self, environment: &str, event: &str, limit: u32) -> Result<Vec<OutboxEntry>, StoreError> {
-        self.connections.read(|db| outbox::outbox_newest(db, environment, event, limit))
-    }
-
         self.connections.write(|tx| leases::lease_release(tx, name, token))
     }
 
@@ -302,6 +345,7 @@ impl Store for SqliteStore {
         schedule: &str,
         session: Date,
         now: Timestamp,
+        events: &[Event],
     ) -> Result<bool, StoreError> {
         self.connections.write(|tx| leases::schedule_fired(tx, environment, schedule, session, now, events))
     }
@@ -325,7 +369,6 @@ impl Store for SqliteStore {
     async fn key_revoke(&self, api_key_id: &str, now: Timestamp) -> Result<bool, StoreError> {
         self.connections.write(|tx| keys::key_revoke(tx, api_key_id, now))
     }
-        events: &[Event],
 
     async fn key_used(&self, api_key_id: &str, now: Timestamp) -> Result<(), StoreError> {
         self.connections.write(|tx| keys::key_used(tx, api_key_id, now))

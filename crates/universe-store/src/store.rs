@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::Value;
+use universe_core::constituents::ConstituentRecord;
 use universe_core::event::Event;
 use universe_core::market::MarketSession;
 use universe_core::plan::Plan;
@@ -31,6 +32,12 @@ pub trait Store: DataLoadStore + Send + Sync {
     /// # Errors
     /// When the database cannot be read.
     async fn migration_list(&self) -> Result<Vec<MigrationState>, StoreError>;
+
+    /// Returns how the database is, set up or not: its version, its clock, its size, who holds leases.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn vital_signs(&self) -> Result<VitalSigns, StoreError>;
 
     /// Applies the migrations that have not been applied and returns their names.
     ///
@@ -113,6 +120,7 @@ pub trait Store: DataLoadStore + Send + Sync {
         holder: &str,
         now: Timestamp,
         ttl_seconds: i64,
+        events_of: EventsOf,
     ) -> Result<Option<ClaimedRun>, StoreError>;
 
     /// Records how far a run is, with events that tell it, and keeps its lease for longer; returns whether somebody
@@ -120,19 +128,18 @@ pub trait Store: DataLoadStore + Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::Fenced`] when the run is not the caller's any more.
-        events_of: EventsOf,
     async fn run_progress(
         &self,
         run_id: Uuid,
         token: u64,
         progress: &Value,
+        events: &[Event],
         now: Timestamp,
         ttl_seconds: i64,
     ) -> Result<bool, StoreError>;
 
     /// Cancels a run that waits, or asks one that runs to stop; returns its status after that, `None` if unknown.
     ///
-        events: &[Event],
     /// One that waited is at its end, with the events that `events_of` makes. One that is over stays as it is.
     ///
     /// # Errors
@@ -210,6 +217,20 @@ pub trait Store: DataLoadStore + Send + Sync {
         list: &ImportedList,
         load: &LoadRecord,
         now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.import_put_all(environment, &[(id.clone(), list.clone())], load, now).await
+    }
+
+    /// Stores the lists of several universes, all of them or none.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    async fn import_put_all(
+        &self,
+        environment: &str,
+        lists: &[(UniverseId, ImportedList)],
+        load: &LoadRecord,
+        now: Timestamp,
     ) -> Result<(), StoreError>;
 
     /// Returns the full snapshots that were loaded, by session.
@@ -242,6 +263,13 @@ pub trait Store: DataLoadStore + Send + Sync {
     /// When the database cannot be read.
     async fn universe_list(&self, environment: &str) -> Result<Vec<UniverseRecord>, StoreError>;
 
+    /// Returns the members of a universe now, in the order of its entry, and nothing about them; `None` where there
+    /// is no such universe.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn symbol_list(&self, environment: &str, id: &UniverseId) -> Result<Option<Vec<Symbol>>, StoreError>;
+
     /// Returns the members of a universe: now, or as of a session and as known at an instant.
     ///
     /// A retired universe still answers for the past. `None` when there never was such a universe.
@@ -267,6 +295,40 @@ pub trait Store: DataLoadStore + Send + Sync {
         symbol: Option<&Symbol>,
     ) -> Result<Vec<MembershipRecord>, StoreError>;
 
+    /// Returns the memberships that began or ended on a session or later, in order of universe, symbol and time.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn membership_span_list(&self, environment: &str, since: Date) -> Result<Vec<MembershipSpan>, StoreError>;
+
+    /// Returns every run of an environment that has ended, in order of their numbers.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn version_list(&self, environment: &str) -> Result<Vec<RunVersion>, StoreError>;
+
+    /// Keeps what a source says of the history of a universe, in the place of what it said before.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    async fn constituent_source_put(
+        &self,
+        environment: &str,
+        id: &UniverseId,
+        record: &ConstituentRecord,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Returns what each source says of the history of a universe, in order of their names.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn constituent_source_list(
+        &self,
+        environment: &str,
+        id: &UniverseId,
+    ) -> Result<Vec<ConstituentRecord>, StoreError>;
+
     /// Returns audit entries in order, after a number.
     ///
     /// # Errors
@@ -285,6 +347,12 @@ pub trait Store: DataLoadStore + Send + Sync {
     /// When the database cannot be read.
     async fn inconsistency_list(&self, environment: &str) -> Result<Vec<Inconsistency>, StoreError>;
 
+    /// Reads what is stored about every universe, as it stands: also what cannot be understood.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn integrity_read(&self, environment: &str) -> Result<IntegrityFacts, StoreError>;
+
     /// Returns the version of the memberships, which rises with every run that changed something; 0 before the first.
     ///
     /// Cheap: made for asking many times a second.
@@ -298,6 +366,12 @@ pub trait Store: DataLoadStore + Send + Sync {
     /// # Errors
     /// When the database cannot be read.
     async fn outbox_unpublished(&self, environment: &str, limit: u32) -> Result<Vec<OutboxEntry>, StoreError>;
+
+    /// Returns the newest events of a kind, newest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn outbox_newest(&self, environment: &str, event: &str, limit: u32) -> Result<Vec<OutboxEntry>, StoreError>;
 
     /// Marks the events up to a number as published; returns how many were not before.
     ///
@@ -345,16 +419,11 @@ pub trait Store: DataLoadStore + Send + Sync {
     /// When the database cannot be written.
     async fn schedule_fired(
         &self,
-    /// Returns the newest events of a kind, newest first.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    async fn outbox_newest(&self, environment: &str, event: &str, limit: u32) -> Result<Vec<OutboxEntry>, StoreError>;
-
         environment: &str,
         schedule: &str,
         session: Date,
         now: Timestamp,
+        events: &[Event],
     ) -> Result<bool, StoreError>;
 
     /// Returns the newest session for which a schedule fired.
@@ -393,4 +462,3 @@ pub trait Store: DataLoadStore + Send + Sync {
     /// When the database cannot be written.
     async fn key_used(&self, api_key_id: &str, now: Timestamp) -> Result<(), StoreError>;
 }
-        events: &[Event],

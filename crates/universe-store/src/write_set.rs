@@ -90,7 +90,7 @@ pub(crate) fn entry_row<'p>(
 /// Returns the universes whose rows are written.
 pub(crate) fn written(plan: &Plan) -> impl Iterator<Item = &UniversePlan> {
     plan.universes.iter().filter(|universe| match universe.action {
-        Action::Created | Action::Updated | Action::Reordered | Action::Refreshed => true,
+        Action::Created | Action::Updated | Action::Reordered | Action::Refreshed | Action::Repaired => true,
         Action::Retired | Action::Held => false,
     })
 }
@@ -115,6 +115,9 @@ pub(crate) fn membership_end<'p>(plan: &'p Plan, change: &Change) -> MembershipE
 /// Where the universe has no row of its own yet (it is new, was retired, or another program's entry stands
 /// there), all its members come in; those that the other program had listed already come as `adopted`.
 pub(crate) fn opens<'p>(plan: &'p Plan, universe: &UniversePlan, has_row: bool) -> Vec<MembershipEnd<'p>> {
+    if universe.action == Action::Repaired {
+        return Vec::new();
+    }
     let mut opens: Vec<MembershipEnd<'p>> = universe.added.iter().map(|change| membership_end(plan, change)).collect();
     if !has_row && universe.members.len() > opens.len() {
         let added: BTreeSet<u32> = universe.added.iter().map(|change| change.listing).collect();
@@ -128,6 +131,11 @@ pub(crate) fn opens<'p>(plan: &'p Plan, universe: &UniversePlan, has_row: bool) 
     // In order of the key, so that a bulk of rows is appended instead of scattered.
     opens.sort_unstable_by(|a, b| a.symbol.cmp(b.symbol));
     opens
+}
+
+/// Returns the memberships that a universe closes; a repaired entry moves none.
+pub(crate) fn closes(universe: &UniversePlan) -> &[Change] {
+    if universe.action == Action::Repaired { &[] } else { &universe.removed }
 }
 
 /// Returns the metadata of the older keys under which the same entry is kept; `mirror_of` is the key.
@@ -174,6 +182,16 @@ pub(crate) fn audit_rows(plan: &Plan) -> Vec<AuditRow> {
             rows.push(universe_row(plan, universe, Action::Held.as_str(), held.added.len(), held.removed.len()));
         }
     }
+    for change in plan.past.iter().filter(|change| !change.is_empty()) {
+        let (superseded, added) = (change.superseded.len(), change.intervals.len());
+        rows.push(AuditRow {
+            action: "history_rewritten",
+            universe: Some(change.id.clone()),
+            symbol: None,
+            reason: format!("{superseded} intervals superseded, {added} added by {}", change.source),
+            detail: json!({"session": plan.session, "superseded": superseded, "added": added}),
+        });
+    }
     for delisting in &plan.delistings {
         let reason = match delisting.evidence {
             DelistingEvidence::Recorded => "the reference data shows it as delisted".to_owned(),
@@ -213,7 +231,10 @@ fn universe_row(plan: &Plan, universe: &UniversePlan, action: &'static str, adde
         action,
         universe: Some(universe.id.clone()),
         symbol: None,
-        reason: format!("{added} added, {removed} removed by rule {}", universe.rule),
+        reason: match &plan.cause {
+            Some(cause) => format!("{added} added, {removed} removed by {cause}"),
+            None => format!("{added} added, {removed} removed by rule {}", universe.rule),
+        },
         detail: json!({
             "session": plan.session,
             "rule_version": universe.rule_version,

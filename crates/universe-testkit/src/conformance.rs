@@ -5,17 +5,20 @@
 
 pub mod apply;
 pub mod damage;
+pub mod integrity;
 pub mod jobs;
 pub mod keys;
 pub mod leases;
 pub mod load;
-pub mod members;
 pub mod loading;
+pub mod members;
 pub mod observe;
 pub mod outbox;
 pub mod runs;
 pub mod setup;
 pub mod state;
+pub mod time_machine;
+pub mod versions;
 
 use std::sync::Arc;
 
@@ -46,14 +49,17 @@ pub trait RawSql: Send + Sync {
 
 /// The project's own tables, without schema or prefix.
 pub const OWN_TABLES: &[&str] = &[
+    "adoption",
+    "adoption_original",
     "api_key",
     "audit_entry",
+    "constituent_source",
+    "data_load",
+    "data_load_task",
     "fired",
     "head",
     "import_list",
     "lease",
-    "data_load",
-    "data_load_task",
     "listing_fact",
     "load",
     "market_session",
@@ -148,7 +154,7 @@ where
 macro_rules! store_conformance {
     ($subject:path) => {
         $crate::store_conformance! { $subject =>
-            setup: migrations_are_listed_and_applied_once, processes_may_start_at_once, refuses_changed_migrations,
+            setup: vital_signs_are_those_of_the_database, migrations_are_listed_and_applied_once, processes_may_start_at_once, refuses_changed_migrations,
                 refuses_the_database_of_a_newer_program, tables_are_those_of_the_other_backend,
                 entries_have_the_generated_columns;
             observe: listings_come_in_order_with_their_latest_closes, the_past_is_seen_as_it_was,
@@ -178,28 +184,35 @@ macro_rules! store_conformance {
                 audit_entries_are_read_in_pages, events_are_read_in_pages;
             jobs: an_order_waits_with_its_events, one_run_of_an_environment_is_queued,
                 of_orders_at_once_one_is_queued, a_conflicting_order_writes_nothing, a_run_is_claimed_once,
+                a_claim_tells_its_start, a_conflicting_claim_writes_nothing, progress_is_told_with_its_events,
                 progress_renews_the_lease, progress_of_a_lost_run_is_fenced, a_claimed_run_is_applied,
                 a_fenced_run_applies_nothing, a_run_beside_a_claimed_one_is_refused, a_claimed_run_is_closed_once,
                 a_refused_close_writes_nothing, a_waiting_run_is_cancelled, cancelling_and_claiming_at_once_agree,
                 dead_runs_are_reaped_once, runs_are_numbered_when_they_end, statistics_tell_how_runs_went,
                 the_version_rises_with_changes;
+            versions: versions_are_listed_in_order, what_is_restored_is_a_run, lists_go_with_the_run;
             leases: a_lease_has_one_holder, an_expired_lease_is_taken_over, a_lease_ends_when_it_expires,
                 of_takes_at_once_one_succeeds, a_schedule_fires_once_for_a_session;
             outbox: events_are_published_in_order, old_published_events_are_deleted, deleted_events_hide_no_gaps;
+            loading: a_job_is_ordered_once, a_refused_job_is_kept_with_its_event, a_job_is_claimed_once,
+                bars_are_stored_with_their_tasks, every_timeframe_has_its_table, loaded_closes_are_observed,
+                a_refused_batch_writes_nothing, a_dead_job_is_taken_over, a_released_job_is_taken_at_once,
+                a_job_that_kills_is_given_up, a_job_is_cancelled, a_job_without_bars_has_no_tasks, jobs_are_listed,
+                events_are_appended;
+            time_machine: a_corrected_past_answers_anew_and_is_remembered, a_past_may_be_corrected_twice,
+                superseding_what_is_not_there_is_refused, sources_are_kept_side_by_side;
             keys: keys_are_listed_oldest_first, a_key_is_not_replaced, a_key_is_revoked_once,
                 the_last_use_of_a_key_is_remembered;
             members: universes_are_listed_in_order, members_now_are_in_order_of_rank, caps_are_fresh_and_of_their_time,
                 members_as_of_a_session, members_as_they_were_known, corrections_within_a_session,
                 since_walks_back_over_meeting_intervals, a_retired_universe_answers_for_the_past,
                 an_unknown_universe_is_none, intervals_are_listed_by_universe_and_by_symbol;
-            loading: a_job_is_ordered_once, a_refused_job_is_kept_with_its_event, a_job_is_claimed_once,
-                bars_are_stored_with_their_tasks, every_timeframe_has_its_table, loaded_closes_are_observed,
-                a_refused_batch_writes_nothing, a_dead_job_is_taken_over, a_released_job_is_taken_at_once,
-                a_job_that_kills_is_given_up, a_job_is_cancelled, a_job_without_bars_has_no_tasks, jobs_are_listed,
-                events_are_appended;
             damage: a_sound_database_has_no_inconsistencies, finds_an_entry_that_differs,
                 finds_a_missing_entry, finds_a_wrong_count, finds_overlapping_intervals,
                 finds_gaps_in_numbers, finds_a_gap_in_a_sequence;
+            integrity: universes_are_read_with_their_entries, entries_are_read_whatever_they_hold,
+                a_mended_entry_moves_no_membership, symbols_are_listed_in_the_order_of_the_entry,
+                spans_are_those_of_the_last_sessions, several_lists_are_stored_at_once;
         }
     };
     ($subject:path => $($module:ident: $($case:ident),+ $(,)?;)+) => {

@@ -313,7 +313,8 @@ impl Planner<'_> {
             let mut members: Vec<u32> = members.collect();
             self.numbering.sort(&mut members);
             let present = self.state.universes.get(id);
-            let name = list.name.clone().or_else(|| present.map(|u| u.name.clone())).unwrap_or_else(|| title(id.key()));
+            let name =
+                list.name.clone().or_else(|| present.map(|u| u.name.clone())).unwrap_or_else(|| title_of_key(id.key()));
             let target = Target {
                 naming: Naming { id: id.clone(), name },
                 category: present.and_then(|u| u.category).unwrap_or_else(|| category_of_key(id)),
@@ -395,7 +396,8 @@ fn ranked_members(scored: &[Scored], count: usize, buffer: f64, before: &BTreeSe
 }
 
 /// Turns a key into the name of a universe that nobody named: `index_sp400` becomes `Index Sp400`.
-fn title(key: &str) -> String {
+#[must_use]
+pub fn title_of_key(key: &str) -> String {
     let words = key.split('_').map(|word| {
         let mut letters = word.chars();
         letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>()).unwrap_or_default()
@@ -403,7 +405,9 @@ fn title(key: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-fn category_of_key(id: &UniverseId) -> Category {
+/// Returns what a universe groups by, as far as its key says so.
+#[must_use]
+pub fn category_of_key(id: &UniverseId) -> Category {
     match id.key().split_once('_').map(|(prefix, _)| prefix) {
         Some("index") => Category::Index,
         Some("sector") => Category::Sector,

@@ -47,6 +47,7 @@ impl Planner<'_> {
             symbols: self.numbering.into_symbols(),
             cause: self.cause,
             lists: Vec::new(),
+            past: Vec::new(),
         }
     }
 

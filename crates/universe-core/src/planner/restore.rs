@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::{Holds, Planner, Request, Target, Undefined};
 use crate::plan::{Basis, Cause, ListChange, Mode, Plan, Reason, Step, StepReport, StepStatus};
-use crate::rule::{Definition, Membership, Naming, Rule, RuleSet};
+use crate::rule::{Cadence, Definition, Membership, Naming, Rule, RuleSet};
 use crate::state::{ImportedList, RuleMark, State};
 use crate::{Category, Figures, Observation, Symbol, UniverseId};
 
@@ -84,11 +84,28 @@ pub fn plan_restore(
 /// Returns the rule that decides a universe; `None` where a list does, or nothing.
 ///
 /// `made_by` is the name of the rule that made it last: groups define their universes only as values appear.
+/// Where nobody knows, the key tells: `sector_energy` is one of the rule with the key `sector_{}`.
 #[must_use]
 pub fn deciding_rule<'r>(rules: &'r RuleSet, id: &UniverseId, made_by: Option<&str>) -> Option<&'r Rule> {
     let is_group = |rule: &&Rule| matches!(rule.definition, Definition::Groups(_));
-    let of_group = || rules.rules.iter().filter(is_group).find(|rule| made_by == Some(rule.name.as_str()));
+    let groups = || rules.rules.iter().filter(is_group);
+    let of_group = || match made_by {
+        Some(name) => groups().find(|rule| rule.name == name),
+        None => {
+            groups().filter(|rule| rule.universe_type == id.universe_type).rev().max_by_key(|rule| literal(rule, id))
+        }
+    };
+    let of_group = || of_group().filter(|rule| made_by.is_some() || literal(rule, id) > 0);
     rules.rule_of(id).or_else(of_group).filter(|rule| !is_imported(rule))
+}
+
+/// Returns how many letters of a key are the pattern's own; none where the key is not of that pattern.
+fn literal(rule: &Rule, id: &UniverseId) -> usize {
+    let Definition::Groups(groups) = &rule.definition else { return 0 };
+    let Some((before, after)) = groups.key.split_once("{}") else { return 0 };
+    let length = before.len() + after.len();
+    let is_of_it = id.key().starts_with(before) && id.key().ends_with(after) && length < id.key().len();
+    if is_of_it { length } else { 0 }
 }
 
 /// Puts members in the order that the rule of a universe gives them on an observation, the best first.
@@ -111,6 +128,18 @@ pub fn order_members(observation: &Observation, rule: Option<&Rule>, members: &m
         (a, b) => b.is_some().cmp(&a.is_some()),
     });
     true
+}
+
+/// Returns whether every run puts the universes of a rule in the order of the figures of its session.
+#[must_use]
+pub fn is_ordered_daily(rule: &Rule) -> bool {
+    let is_plain = match &rule.definition {
+        Definition::Single(single) => {
+            matches!(&single.membership, Membership::Screened { when, .. } if when.is_empty())
+        }
+        Definition::Bands(_) | Definition::Rankings(_) | Definition::Groups(_) => true,
+    };
+    is_plain && rule.cadence == Cadence::Daily && rule.buffer == 0.0 && ranks(rule)
 }
 
 /// Returns whether the universes of a rule are in order of rank.
@@ -185,13 +214,15 @@ impl<'a> Planner<'a> {
             symbols: members.iter().map(|listing| self.numbering.symbol(*listing).clone()).collect(),
             source: wanted.rule.version.clone(),
         };
+        // A list without a name leaves the present one.
+        let calls_it_so = |present: &ImportedList| present.name.as_ref().is_none_or(|name| *name == wanted.name);
         let present = self.state.imports.get(&wanted.id);
         let is_same = present.is_some_and(|present| {
             let mut symbols: Vec<&Symbol> = present.symbols.iter().collect();
             symbols.sort();
             symbols.into_iter().eq(&list.symbols)
                 // Without a rule, the universe is called and marked as the list is.
-                && (is_named_by_rule || (present.source == list.source && present.name == list.name))
+                && (is_named_by_rule || (present.source == list.source && calls_it_so(present)))
         });
         (!is_same).then(|| ListChange { id: wanted.id.clone(), list: Some(list) })
     }
@@ -201,8 +232,8 @@ impl<'a> Planner<'a> {
 pub(super) const fn reason_of(cause: &Cause, is_addition: bool) -> Reason {
     match (cause, is_addition) {
         (Cause::Rollback { .. } | Cause::Repair, _) => Reason::Restored,
-        (Cause::Import { .. }, true) => Reason::Imported,
-        (Cause::Import { .. }, false) => Reason::Unlisted,
+        (Cause::Import { .. } | Cause::History { .. }, true) => Reason::Imported,
+        (Cause::Import { .. } | Cause::History { .. }, false) => Reason::Unlisted,
     }
 }
 

@@ -20,15 +20,16 @@ use super::Sql;
 use super::failure::Failure;
 use super::jobs;
 use super::state::universe_id;
+use super::time_machine::past_write;
+use super::versions::lists_write;
 use crate::write_set::{
-    AuditRow, EntryRow, audit_rows, check_order, delisted_rows, entry_row, keep_replaced, membership_end, opens,
-    retired, written,
+    AuditRow, EntryRow, audit_rows, check_order, closes, delisted_rows, entry_row, keep_replaced, membership_end,
+    opens, retired, written,
 };
 use crate::{RunRecord, StoreError};
 
 pub(super) use entries::entries_sql;
-use records::append_audit;
-pub(super) use records::append_events;
+pub(super) use records::{append_audit, append_events};
 
 const HEAD_CREATE: &str = "insert into universe.head (environment) values ($1) on conflict (environment) do nothing";
 
@@ -102,7 +103,7 @@ pub(super) struct Head {
     version: i64,
     session: Option<Date>,
     pub(super) run_number: i64,
-    audit_number: i64,
+    pub(super) audit_number: i64,
     pub(super) event_number: i64,
 }
 
@@ -169,6 +170,7 @@ pub(super) async fn run_apply(
         caps_write(&tx, plan, now),
         delistings_write(&tx, sql, plan, now),
         market_write(&tx, plan),
+        lists_write(&tx, &run.environment, &plan.lists, now),
         jobs::run_end(&tx, run, number),
         append_audit(&tx, run, head.audit_number, now, &audit),
         append_events(&tx, &run.environment, head.event_number, now, events),
@@ -176,6 +178,7 @@ pub(super) async fn run_apply(
     )?;
     ids.extend(numbered);
     memberships_write(&tx, plan, number, &ids, &live).await?;
+    past_write(&tx, &run.environment, number, &plan.past).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -291,7 +294,7 @@ async fn memberships_write(
             continue;
         };
         if is_live(&universe.id) {
-            for change in &universe.removed {
+            for change in closes(universe) {
                 closing.push(universe_id, membership_end(plan, change));
             }
         }

@@ -133,18 +133,32 @@ pub(super) async fn listing_load(
 pub(super) async fn import_put(
     client: &mut Object,
     environment: &str,
-    id: &UniverseId,
-    list: &ImportedList,
+    lists: &[(UniverseId, ImportedList)],
     load: &LoadRecord,
     now: Timestamp,
 ) -> Result<(), Failure> {
     let tx = client.transaction().await?;
-    let symbols: Vec<&str> = list.symbols.iter().map(AsRef::as_ref).collect();
-    let universe_type = id.universe_type.as_str();
-    tx.execute(IMPORT, &[&environment, &universe_type, &id.key(), &list.name, &symbols.join(" "), &list.source, &now])
-        .await?;
+    for (id, list) in lists {
+        import_list_put(&tx, environment, id, list, now).await?;
+    }
     load_insert(&tx, load, now).await?;
     tx.commit().await?;
+    Ok(())
+}
+
+/// Stores a list, without a record of where it was read.
+pub(super) async fn import_list_put(
+    tx: &Transaction<'_>,
+    environment: &str,
+    id: &UniverseId,
+    list: &ImportedList,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let ImportedList { name, symbols, source } = list;
+    let symbols = symbols.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join(" ");
+    let universe_type = id.universe_type.as_str();
+    let statement = tx.prepare_cached(IMPORT).await?;
+    tx.execute(&statement, &[&environment, &universe_type, &id.key(), name, &symbols, source, &now]).await?;
     Ok(())
 }
 

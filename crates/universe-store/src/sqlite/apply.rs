@@ -13,7 +13,9 @@ use universe_core::plan::{Plan, UniversePlan};
 use super::jobs;
 use super::load::market_session_put;
 use super::membership::unmanaged_entry;
+use super::time_machine::past_write;
 use super::values::{Count, DayText, day, integer, universe_id};
+use super::versions::lists_write;
 use crate::write_set::{self, AuditRow, EntryRow, MembershipEnd};
 use crate::{RunRecord, StoreError};
 
@@ -59,6 +61,8 @@ pub(super) fn run_apply(db: &Connection, plan: &Plan, record: &RunRecord, events
     };
     let replaced = run.universes()?;
     run.listings()?;
+    lists_write(db, &record.environment, &plan.lists, &run.now_text)?;
+    past_write(db, &record.environment, run.number, &plan.past)?;
     if let Some(market) = &plan.market {
         market_session_put(db, &[market.session])?;
     }
@@ -301,7 +305,7 @@ impl Run<'_> {
             set valid_to = ?3, closed_run = ?4, closed_reason = ?5, closed_cap = ?6, closed_rank = ?7
             where universe_id = ?1 and symbol = ?2 and valid_to is null",
         )?;
-        for change in &universe.removed {
+        for change in write_set::closes(universe) {
             let end = write_set::membership_end(self.plan, change);
             let closed = statement.execute(params![
                 number,
@@ -383,8 +387,6 @@ impl Run<'_> {
 }
 
 /// Appends events behind the last number that was given out.
-pub(super) fn put_events(
-    db: &Connection,
 /// Writes events that come with nothing that has a number itself.
 pub(super) fn append_events(
     db: &Connection,
@@ -400,6 +402,8 @@ pub(super) fn append_events(
     count_head(db, environment, &head)
 }
 
+pub(super) fn put_events(
+    db: &Connection,
     environment: &str,
     events: &[Event],
     now: &str,

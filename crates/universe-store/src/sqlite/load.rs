@@ -119,10 +119,23 @@ pub(super) fn bar_load(db: &Connection, bars: &[Bar], load: &LoadRecord, now: Ti
 pub(super) fn import_put(
     db: &Connection,
     environment: &str,
-    id: &UniverseId,
-    list: &ImportedList,
+    lists: &[(UniverseId, ImportedList)],
     load: &LoadRecord,
     now: Timestamp,
+) -> Result<(), StoreError> {
+    for (id, list) in lists {
+        import_list_put(db, environment, id, list, &now.to_string())?;
+    }
+    put_load(db, load, now)
+}
+
+/// Stores a list, without a record of where it was read.
+pub(super) fn import_list_put(
+    db: &Connection,
+    environment: &str,
+    id: &UniverseId,
+    list: &ImportedList,
+    now: &str,
 ) -> Result<(), StoreError> {
     let mut statement = db.prepare_cached(
         "insert into universe_import_list (environment, type, key, name, symbols, source, loaded_at)
@@ -135,9 +148,8 @@ pub(super) fn import_put(
     )?;
     let symbols = list.symbols.iter().map(Symbol::as_str).collect::<Vec<_>>().join(" ");
     let universe_type = id.universe_type.as_str();
-    let given = params![environment, universe_type, id.key(), list.name, symbols, list.source, now.to_string()];
-    statement.execute(given)?;
-    put_load(db, load, now)
+    statement.execute(params![environment, universe_type, id.key(), list.name, symbols, list.source, now])?;
+    Ok(())
 }
 
 pub(super) fn market_session_put(db: &Connection, figures: &[MarketSession]) -> Result<(), StoreError> {

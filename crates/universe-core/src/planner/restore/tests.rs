@@ -211,3 +211,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_key_tells_the_group_that_it_is_of() {
+    let file = |name: &str, key: &str| RuleFile {
+        name: format!("{name}.toml"),
+        text: format!("category = \"sector\"\n[groups]\nby = \"sector\"\nkey = \"{key}\"\nname = \"{{}} {name}\"\n"),
+    };
+    let files = [file("leaders", "sector_{}_leaders"), file("sectors", "sector_{}")];
+    let rules = RuleSet::from_files("classic", files, &[]).expect("the rules are right");
+    let decides = |key: &str, made_by| deciding_rule(&rules, &id(key), made_by).map(|rule| rule.name.as_str());
+    assert_eq!(decides("sector_energy", None), Some("sectors"));
+    assert_eq!(decides("sector_energy_leaders", None), Some("leaders"));
+    assert_eq!(decides("sector_energy_leaders", Some("sectors")), Some("sectors"));
+    assert_eq!(decides("sector_energy", Some("import")), None);
+    assert_eq!(decides("sector_", None), None);
+    assert_eq!(decides("my_list", None), None);
+}
