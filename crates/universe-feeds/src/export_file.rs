@@ -131,6 +131,11 @@ fn address(universe_type: &str, key: &str) -> Result<UniverseId, String> {
     UniverseId::new(universe_type, key).map_err(|error| error.to_string())
 }
 
+/// Reads the spelling of a category; `None` for what an older program wrote.
+fn category_of(text: &str) -> Option<Category> {
+    serde_json::from_value(serde_json::Value::from(text)).ok()
+}
+
 /// Takes off the apostrophe by which a text in CSV is kept from being a formula.
 fn unguarded(text: &str) -> &str {
     match text.strip_prefix('\'') {

@@ -5,31 +5,43 @@ mod alerts;
 mod ambient;
 mod daemon;
 mod error;
+mod explain;
+mod index_history;
+mod integrity;
 mod load;
+mod loading;
 mod lookup;
 mod lookup_snapshot;
 pub mod market_simulator;
 mod order;
-mod loading;
 mod redis_address;
+mod redis_signs;
 mod reference;
 mod relay;
+mod restore;
 mod scheduler;
 mod signals;
+mod statistics;
 mod supervisor;
 mod sync;
+mod transfer;
 mod turn;
 mod worker;
 
+pub use adoption::{AdoptionPlan, PresentRules, plan_adoption};
+pub use alerts::{Alerts, RaisedAlert, Severity, alerts};
 pub use ambient::Ambient;
 pub use daemon::{Daemon, RelayState, RuleSource};
 pub use error::{LoadError, SyncError};
+pub use explain::{
+    ExplainError, ExplainQuestion, Explanation, HistoryLine, RecordedChange, explain_membership, history_lines,
+};
+pub use index_history::{HistoryRequest, ImportedHistory, import_history};
+pub use integrity::{Finding, FindingSeverity, IntegrityReport, STALE_SESSIONS, check_integrity, damaged_entries};
 pub use load::{
     LoadReport, Told, UniverseList, keep_figures, load_lists, load_prices, load_screener, load_snapshots, load_symbols,
 };
 pub use loading::{
-pub use adoption::{AdoptionPlan, PresentRules, plan_adoption};
-pub use alerts::{Alerts, RaisedAlert, Severity, alerts};
     BadMessage, DATA_LOAD_CHANNEL, DataLoadSettings, DataLoadWish, JOB_ID_LEN_MAX, YEARS_MAX, listen_for_data_loads,
     load_data, load_data_once, mirror_data_loads, read_message, status_key,
 };
@@ -42,11 +54,22 @@ pub use reference::{
     Renaming, SymbolChanges, load_reference,
 };
 pub use relay::{Relay, RelayError, RelaySettings, relay};
+pub use restore::{Agree, Restored, RollbackError, rollback};
 pub use scheduler::{
     AfterTimeout, Due, EodWait, STANDARD_CRON, STANDARD_ZONE, Schedule, ScheduleError, SchedulerSettings, Tick,
     schedule, schedule_tick,
 };
 pub use signals::{EOD_NAMES, listen};
+pub use statistics::{
+    CHANGE_SESSIONS, ChangeStatistics, JobStatistics, Overlap, Statistics, UniverseStatistics, job_statistics,
+    overlaps, statistics,
+};
 pub use supervisor::{SupervisorSettings, supervise};
-pub use sync::{Progress, SyncOutcome, SyncRequest, Writing, new_york_date, sync, sync_import};
+pub use sync::{
+    Consent, Losses, Progress, SyncOutcome, SyncRequest, Writing, new_york_date, organize, repair, sync, sync_imports,
+};
+pub use transfer::{
+    Detail, ExportedMembers, ImportError, Imported, IntervalRow, Intervals, MemberExport, Selection, export_members,
+    import_exports, interval_export,
+};
 pub use worker::{WorkerSettings, work, work_once};

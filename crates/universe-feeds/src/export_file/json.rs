@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use serde_json::{Map, Value};
-use universe_core::{Category, Symbol};
+use universe_core::Symbol;
 
-use super::{Draft, EXPORT_MEMBERS_MAX, ExportedUniverse, VERSIONS, address};
+use super::{Draft, EXPORT_MEMBERS_MAX, ExportedUniverse, VERSIONS, address, category_of};
 use crate::FeedError;
 use crate::cell::Cell;
 use crate::issue_log::shown;
@@ -113,7 +113,7 @@ fn entry_of(place: &str, entry: &Value, others: Others, draft: &mut Draft) {
         }
     };
     let category = text(&["category", "universe_category"]).and_then(|text| {
-        let category = serde_json::from_value::<Category>(Value::from(text)).ok();
+        let category = category_of(text);
         if category.is_none() {
             draft.issue(None, None, format!("{id}: {} is no category, and was left out", shown(text)));
         }

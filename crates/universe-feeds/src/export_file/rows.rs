@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use universe_core::{Symbol, UniverseId};
+use universe_core::{Category, Symbol, UniverseId};
 
-use super::{Draft, EXPORT_MEMBERS_MAX, ExportedUniverse, address, unguarded};
+use super::{Draft, EXPORT_MEMBERS_MAX, ExportedUniverse, address, category_of, unguarded};
 use crate::FeedError;
 use crate::cell::Cell;
 use crate::csv_table::Step;
@@ -13,12 +13,14 @@ use crate::issue_log::shown;
 use crate::table::{self, ColumnNames, find_columns, plain_name};
 
 /// The columns that are read, in this order, and the names that others are allowed to have.
-const READ: [ColumnNames<'static>; 5] = [
+const READ: [ColumnNames<'static>; 7] = [
     ColumnNames { name: "type", spellings: &["type"], required: true },
     ColumnNames { name: "key", spellings: &["key"], required: true },
     ColumnNames { name: "symbol", spellings: &["symbol"], required: true },
     ColumnNames { name: "name", spellings: &["name"], required: false },
     ColumnNames { name: "rank", spellings: &["rank"], required: false },
+    ColumnNames { name: "category", spellings: &["category"], required: false },
+    ColumnNames { name: "rule", spellings: &["rule"], required: false },
 ];
 
 /// Columns that an export has for its readers, and an import does not need.
@@ -28,6 +30,8 @@ const KNOWN: [&str; 3] = ["companyname", "marketcap", "since"];
 struct Growing {
     id: UniverseId,
     name: Option<String>,
+    category: Option<Category>,
+    rule: Option<String>,
     members: Vec<(Symbol, Option<i64>)>,
     lines: HashMap<Symbol, u64>,
 }
@@ -52,7 +56,7 @@ pub(super) fn read(path: &Path, draft: &mut Draft) -> Result<(), FeedError> {
     for header in unknown {
         draft.issue(None, None, format!("the column {} is not looked at", shown(&header)));
     }
-    let [universe_type, key, symbol, name, rank] = [0, 1, 2, 3, 4].map(|at: usize| places[at]);
+    let [universe_type, key, symbol, name, rank, category, rule] = [0, 1, 2, 3, 4, 5, 6].map(|at: usize| places[at]);
     let mut growing: Vec<Growing> = Vec::new();
     let mut by_address: HashMap<(String, String), usize> = HashMap::new();
     loop {
@@ -79,7 +83,9 @@ pub(super) fn read(path: &Path, draft: &mut Draft) -> Result<(), FeedError> {
             Some(place) => *place,
             None => match address(&universe_type, &key) {
                 Ok(id) => {
-                    growing.push(Growing { id, name: text(name), members: Vec::new(), lines: HashMap::new() });
+                    let category = text(category).and_then(|text| category_of(&text));
+                    let (members, lines) = (Vec::new(), HashMap::new());
+                    growing.push(Growing { id, name: text(name), category, rule: text(rule), members, lines });
                     by_address.insert((universe_type, key), growing.len() - 1);
                     growing.len() - 1
                 }
@@ -131,7 +137,7 @@ pub(super) fn read(path: &Path, draft: &mut Draft) -> Result<(), FeedError> {
 
 /// Puts the members of a universe in order, and checks that their ranks leave nobody out.
 fn finish(universe: Growing, draft: &mut Draft) {
-    let Growing { id, name, mut members, .. } = universe;
+    let Growing { id, name, category, rule, mut members, .. } = universe;
     let ranked = members.iter().filter(|(_, rank)| rank.is_some()).count();
     if ranked > 0 {
         members.sort_by_key(|(_, rank)| *rank);
@@ -144,7 +150,7 @@ fn finish(universe: Growing, draft: &mut Draft) {
     }
     let symbols = members.into_iter().map(|(symbol, _)| symbol).collect();
     let is_ranked = Some(ranked > 0);
-    draft.add(None, ExportedUniverse { id, name, category: None, rule: None, rule_version: None, is_ranked, symbols });
+    draft.add(None, ExportedUniverse { id, name, category, rule, rule_version: None, is_ranked, symbols });
 }
 
 /// Returns a text as it was before it was written: not trimmed, since a name may begin with anything.

@@ -1,0 +1,224 @@
+//! What an export has, and how it comes back in.
+
+mod import;
+mod intervals;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use universe_core::expression::SetExpression;
+use universe_core::rule::RuleSet;
+use universe_core::state::State;
+use universe_core::{Symbol, UniverseId, session_on_or_before};
+use universe_store::{MemberRecord, Store, UniverseRecord};
+
+use crate::{Ambient, LookupError, Question, look_up, new_york_date, resolve};
+pub use import::{ImportError, Imported, import_exports};
+pub use intervals::{IntervalRow, Intervals, interval_export};
+
+/// How often an export begins again because a run came between its reads.
+const READ_AGAIN_MAX: usize = 5;
+
+/// Which universes are exported, and as of when.
+#[derive(Clone, Debug)]
+pub struct Selection {
+    /// The environment of `cache_entries`.
+    pub environment: String,
+    /// The universes or combinations, as people write them; all universes where none is named.
+    pub universes: Vec<String>,
+    /// The session that they are exported as of; now when none is given.
+    pub as_of: Option<Date>,
+    /// What was known at this instant; everything when none is given.
+    pub known_at: Option<Timestamp>,
+}
+
+/// How much of each member is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Its symbol.
+    Symbols,
+    /// Also its name, its market cap, and since when it is a member.
+    Members,
+}
+
+/// Universes as they are exported.
+#[derive(Clone, Debug)]
+pub struct ExportedMembers {
+    /// The session that they are exported as of; `None` before the first run.
+    pub as_of: Option<Date>,
+    /// The universes, in the order asked, or of their addresses.
+    pub universes: Vec<MemberExport>,
+    /// What a person should know about them.
+    pub remarks: Vec<String>,
+}
+
+/// One universe or combination as it is exported.
+#[derive(Clone, Debug)]
+pub struct MemberExport {
+    /// The universe; `None` for a combination.
+    pub id: Option<UniverseId>,
+    /// Its name, or the expression.
+    pub name: String,
+    /// Its category.
+    pub category: Option<String>,
+    /// The name of its rule; `None` for a combination, and for another program's entry.
+    pub rule: Option<String>,
+    /// The version of that rule, which is known of the present only.
+    pub rule_version: Option<String>,
+    /// Whether the members are in order of rank.
+    pub is_ranked: bool,
+    /// The members, in order of rank or of symbol.
+    pub members: Vec<MemberRecord>,
+}
+
+/// Reads universes for an export, all as of one state.
+///
+/// Nothing in the answer depends on when it was asked: the same state gives the same answer.
+///
+/// # Errors
+/// When a universe is unknown, an expression does not parse, or the store fails.
+pub async fn export_members(
+    store: &dyn Store,
+    rules: &RuleSet,
+    selection: &Selection,
+    detail: Detail,
+    ambient: &dyn Ambient,
+) -> Result<ExportedMembers, LookupError> {
+    let environment = &selection.environment;
+    let failed = |source| LookupError::Store { asked: "the universes".to_owned(), source };
+    let today = session_on_or_before(new_york_date(ambient.now()));
+    let mut attempts = 0;
+    loop {
+        let state = store.state_read(environment, today).await.map_err(failed)?;
+        let records = store.universe_list(environment).await.map_err(failed)?;
+        let exported = read(store, rules, selection, detail, &state, &records).await?;
+        // A run that was applied meanwhile would be in some of the universes only.
+        let version = store.head_version(environment).await.map_err(failed)?;
+        if version == state.version || attempts == READ_AGAIN_MAX {
+            return Ok(exported);
+        }
+        attempts += 1;
+    }
+}
+
+async fn read(
+    store: &dyn Store,
+    rules: &RuleSet,
+    selection: &Selection,
+    detail: Detail,
+    state: &State,
+    records: &[UniverseRecord],
+) -> Result<ExportedMembers, LookupError> {
+    let is_now = selection.as_of.is_none() && selection.known_at.is_none();
+    let question =
+        Question { environment: &selection.environment, as_of: selection.as_of, known_at: selection.known_at };
+    let as_of = selection.as_of.map(session_on_or_before).or(state.last_session);
+    let mut exported = ExportedMembers { as_of, universes: Vec::new(), remarks: Vec::new() };
+    for asked in asked_for(selection, rules, state, records)? {
+        let record = |id: &UniverseId| records.iter().find(|record| record.id == *id);
+        let present = |id: &UniverseId| state.universes.get(id);
+        if let (Asked::Universe(id), true, Detail::Symbols) = (&asked, is_now, detail)
+            && let (Some(record), Some(present)) = (record(id), present(id))
+        {
+            exported.universes.push(of_state(record, &present.members, state));
+            continue;
+        }
+        let answer = look_up(store, rules, &asked.text(), question).await?;
+        let is_past_of_none = selection.universes.is_empty() && answer.members.is_empty() && !is_now;
+        if is_past_of_none && answer.id.as_ref().is_none_or(|id| record(id).is_none()) {
+            // All universes of then: not those that were made and retired at other times.
+            continue;
+        }
+        for remark in answer.remarks {
+            if !exported.remarks.contains(&remark) {
+                exported.remarks.push(remark);
+            }
+        }
+        let of = answer.id.as_ref().and_then(record);
+        let mark = answer.id.as_ref().and_then(present).and_then(|universe| universe.rule.as_ref());
+        exported.universes.push(MemberExport {
+            name: answer.name,
+            category: of.and_then(|record| record.category.clone()),
+            rule: of.and_then(|record| record.rule.clone()),
+            rule_version: mark.filter(|_| is_now).map(|mark| mark.version.clone()),
+            is_ranked: is_now && of.is_some_and(|record| record.is_ranked),
+            members: answer.members,
+            id: answer.id,
+        });
+    }
+    Ok(exported)
+}
+
+fn of_state(record: &UniverseRecord, members: &[Symbol], state: &State) -> MemberExport {
+    let bare = |symbol: &Symbol| MemberRecord {
+        symbol: symbol.clone(),
+        company_name: None,
+        rank: None,
+        market_cap: None,
+        sector: None,
+        since: None,
+    };
+    let mark = state.universes[&record.id].rule.as_ref();
+    MemberExport {
+        id: Some(record.id.clone()),
+        name: record.name.clone(),
+        category: record.category.clone(),
+        rule: record.rule.clone(),
+        rule_version: mark.map(|mark| mark.version.clone()),
+        is_ranked: record.is_ranked,
+        members: members.iter().map(bare).collect(),
+    }
+}
+
+/// What somebody asks to be exported.
+enum Asked {
+    Universe(UniverseId),
+    Combination(String),
+}
+
+impl Asked {
+    fn text(&self) -> String {
+        match self {
+            Self::Universe(id) => id.to_string(),
+            Self::Combination(text) => text.clone(),
+        }
+    }
+}
+
+/// Returns what is to be exported; nothing twice.
+fn asked_for(
+    selection: &Selection,
+    rules: &RuleSet,
+    state: &State,
+    records: &[UniverseRecord],
+) -> Result<Vec<Asked>, LookupError> {
+    if selection.universes.is_empty() {
+        return Ok(all(state, selection.as_of.is_some() || selection.known_at.is_some())
+            .into_iter()
+            .map(Asked::Universe)
+            .collect());
+    }
+    let known: Vec<UniverseId> =
+        records.iter().map(|record| record.id.clone()).chain(state.retired.keys().cloned()).collect();
+    let mut asked: Vec<Asked> = Vec::new();
+    for text in &selection.universes {
+        let one = match SetExpression::parse(text)? {
+            SetExpression::Universe(address) => Asked::Universe(resolve(&address, &known, rules)?),
+            SetExpression::Union(..) | SetExpression::Intersection(..) | SetExpression::Difference(..) => {
+                Asked::Combination(text.clone())
+            }
+        };
+        if asked.iter().all(|other| other.text() != one.text()) {
+            asked.push(one);
+        }
+    }
+    Ok(asked)
+}
+
+/// Returns every universe, in order of address; those that were retired since, where the past is meant.
+fn all(state: &State, with_retired: bool) -> Vec<UniverseId> {
+    let retired = state.retired.keys().filter(|_| with_retired);
+    let mut all: Vec<UniverseId> = state.universes.keys().chain(retired).cloned().collect();
+    all.sort();
+    all.dedup();
+    all
+}

@@ -1,0 +1,119 @@
+//! Every interval of membership, one universe after the other.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use universe_core::expression::SetExpression;
+use universe_core::rule::RuleSet;
+use universe_core::{UniverseId, session_on_or_before};
+use universe_store::{MembershipRecord, RunVersion, Store};
+use uuid::Uuid;
+
+use super::{Selection, all};
+use crate::{Ambient, LookupError, new_york_date, resolve};
+
+/// The intervals of some universes, which are read one universe at a time: memory holds one of them.
+pub struct Intervals<'s> {
+    store: &'s dyn Store,
+    environment: String,
+    known_at: Option<Timestamp>,
+    runs: BTreeMap<i64, RunVersion>,
+    /// The universes, in order of address.
+    pub universes: Vec<UniverseId>,
+    /// The newest session that was synchronized: the last day of what lasts.
+    pub last_session: Option<Date>,
+}
+
+/// One interval, with the runs that opened and closed it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IntervalRow {
+    /// The interval as it is stored, or as it was known.
+    pub interval: MembershipRecord,
+    /// The run that opened it.
+    pub opened_run: Option<Uuid>,
+    /// The run that closed it.
+    pub closed_run: Option<Uuid>,
+}
+
+/// Begins to read the intervals of universes; of all that ever were, where none is named.
+///
+/// # Errors
+/// When a universe is unknown, several are combined, or the store fails.
+pub async fn interval_export<'s>(
+    store: &'s dyn Store,
+    rules: &RuleSet,
+    selection: &Selection,
+    ambient: &dyn Ambient,
+) -> Result<Intervals<'s>, LookupError> {
+    let environment = selection.environment.clone();
+    let failed = |source| LookupError::Store { asked: "the universes".to_owned(), source };
+    let today = session_on_or_before(new_york_date(ambient.now()));
+    let state = store.state_read(&environment, today).await.map_err(failed)?;
+    let versions = store.version_list(&environment).await.map_err(failed)?;
+    let everything = all(&state, true);
+    let mut universes = Vec::new();
+    for text in &selection.universes {
+        let SetExpression::Universe(address) = SetExpression::parse(text)? else {
+            return Err(LookupError::Unknown {
+                asked: text.clone(),
+                hint: ": a combination has members, but no intervals; name its universes one by one".to_owned(),
+            });
+        };
+        let id = resolve(&address, &everything, rules)?;
+        if !everything.contains(&id) {
+            let hint = "; `universe list` shows them all".to_owned();
+            return Err(LookupError::Unknown { asked: id.to_string(), hint });
+        }
+        universes.push(id);
+    }
+    if selection.universes.is_empty() {
+        universes = everything;
+    }
+    universes.sort();
+    universes.dedup();
+    let is_known = |version: &&RunVersion| selection.known_at.is_none_or(|known_at| version.recorded_at <= known_at);
+    let sessions = versions.iter().filter(is_known).filter_map(|version| version.session);
+    let last_session = if selection.known_at.is_some() { sessions.max() } else { state.last_session };
+    let runs = versions.into_iter().map(|version| (version.run_number, version)).collect();
+    Ok(Intervals { store, environment, known_at: selection.known_at, runs, universes, last_session })
+}
+
+impl Intervals<'_> {
+    /// Reads the intervals of one universe, in order of symbol and time, as they were known.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn of(&self, id: &UniverseId) -> Result<Vec<IntervalRow>, LookupError> {
+        let failed = |source| LookupError::Store { asked: id.to_string(), source };
+        let intervals = self.store.membership_list(&self.environment, Some(id), None).await.map_err(failed)?;
+        let mut rows: Vec<IntervalRow> = intervals.into_iter().filter_map(|interval| self.as_known(interval)).collect();
+        rows.sort_by(|a, b| {
+            let key = |row: &IntervalRow| (row.interval.valid_from, row.interval.opened_run);
+            a.interval.symbol.cmp(&b.interval.symbol).then_with(|| key(a).cmp(&key(b)))
+        });
+        Ok(rows)
+    }
+
+    /// An interval as it was known: not at all before it was opened, and open before it was closed.
+    fn as_known(&self, mut interval: MembershipRecord) -> Option<IntervalRow> {
+        let is_known = |number: i64| {
+            let recorded_at = self.runs.get(&number).map(|run| run.recorded_at);
+            self.known_at.is_none_or(|known_at| recorded_at.is_some_and(|at| at <= known_at))
+        };
+        // What was corrected answers only for what was known before.
+        if !is_known(interval.opened_run) || interval.superseded_run.is_some_and(is_known) {
+            return None;
+        }
+        if interval.closed_run.is_some_and(|closed| !is_known(closed)) {
+            (interval.valid_to, interval.closed_run, interval.closed_reason) = (None, None, None);
+            (interval.closed_cap, interval.closed_rank) = (None, None);
+        }
+        let id = |number: i64| self.runs.get(&number).map(|run| run.run_id);
+        Some(IntervalRow {
+            opened_run: id(interval.opened_run),
+            closed_run: interval.closed_run.and_then(id),
+            interval,
+        })
+    }
+}
