@@ -2,26 +2,35 @@
 //!
 //! Data goes to standard output, words to standard error, and the exit code tells scripts what happened.
 
+mod adopt;
 mod arguments;
 mod client;
 mod config_command;
 mod db;
 mod demo;
+mod doctor;
+mod export;
 mod failure;
+mod import;
+mod import_history;
+mod jobs;
 mod keys;
 mod load;
 mod logging;
-mod import;
-mod jobs;
+mod massive;
+mod organize;
 mod output;
 mod read;
 mod reference;
+mod restored;
+mod rollback;
 mod rules;
-mod massive;
-mod organize;
 mod serve;
 mod session;
+mod stats;
 mod sync;
+mod time_machine;
+mod validate;
 
 use std::process::ExitCode;
 
@@ -62,6 +71,9 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<u8> {
     if let Command::Config(command) = &command {
         return config_command::run(&global, command);
     }
+    if let Command::Doctor = &command {
+        return doctor::run(&global).await;
+    }
     let config = global.config()?;
     logging::start(&config, &global)?;
     match command {
@@ -71,16 +83,24 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<u8> {
         Command::List => read::list(&global, &config).await,
         Command::Show(command) => read::show(&global, &config, &command).await,
         Command::Diff(command) => read::diff(&global, &config, &command).await,
+        Command::Explain(command) => time_machine::explain(&global, &config, &command).await,
+        Command::History(command) => time_machine::history(&global, &config, &command).await,
         Command::Runs(command) => read::runs(&global, &config, &command).await,
-        Command::Validate => read::validate(&global, &config).await,
+        Command::Organize(command) => organize::run(&global, &config, &command).await,
+        Command::Validate(command) => validate::run(&global, &config, &command).await,
+        Command::Stats(command) => stats::run(&global, &config, &command).await,
+        Command::Export(command) => export::run(&global, &config, &command).await,
+        Command::Import(command) => import::run(&global, &config, &command).await,
+        Command::Rollback(command) => rollback::run(&global, &config, &command).await,
         Command::Rules(command) => rules::run(&global, &config, &command).await,
         Command::Db(command) => db::run(&global, &config, &command).await,
         Command::Serve(command) => serve::run(&global, &config, &command).await,
+        Command::Jobs(command) => jobs::run(&global, &config, &command).await,
         Command::Keys(command) => keys::run(&global, &config, &command).await,
         Command::Trigger(command) => client::trigger(&global, &config, &command).await,
         Command::Status(command) => client::status(&global, &config, &command).await,
         Command::Watch(command) => client::watch(&global, &config, &command).await,
-        Command::Config(_) | Command::Completions { .. } => unreachable!("answered above"),
+        Command::Adopt(command) => adopt::run(&global, &config, &command).await,
+        Command::Config(_) | Command::Completions { .. } | Command::Doctor => unreachable!("answered above"),
     }
 }
-        Command::Jobs(command) => jobs::run(&global, &config, &command).await,

@@ -22,7 +22,7 @@ pub(crate) use maintenance::{Least, Organize, Stats, Validate};
 pub(crate) use moving_in::Adopt;
 pub(crate) use reference::LoadReference;
 pub(crate) use time_machine::{Explain, History};
-pub(crate) use transfer::{Export, Form, Import, Rollback, What};
+pub(crate) use transfer::{Export, Form, Import, ImportHistory, ImportWhat, Rollback, What};
 
 /// How wide help is, on every terminal: what a page shows is what a person sees.
 const WIDTH: usize = 90;
@@ -109,11 +109,78 @@ Examples:
     /// Compare the members of a universe between two days
     #[command(after_help = "Example:\n  universe diff top_500 2024-01-02 2024-01-31")]
     Diff(Diff),
+    /// Say why a symbol is in a universe, or is not
+    #[command(after_help = "\
+Examples:
+  universe explain AAPL mega_cap
+  universe explain BRK-B top_100 --as-of 2024-01-02
+  universe explain GME theme_growth --format json")]
+    Explain(Explain),
+    /// Show how the members of a universe changed, or where a symbol ever was
+    #[command(after_help = "\
+Examples:
+  universe history top_100 --from 2024-01-02 --limit 20
+  universe history AAPL")]
+    History(History),
     /// List the latest runs
     #[command(after_help = "Example:\n  universe runs --limit 5 --format json")]
     Runs(Runs),
-    /// Compare what is stored with itself; exit code 3 when something contradicts
-    Validate,
+    /// Build every universe anew from the rules and imports: masters, indexes, sectors, themes
+    #[command(after_help = "\
+Examples:
+  universe organize --dry-run            what would be added, updated and deleted
+  universe organize                      asks before it deletes or replaces
+  universe organize --preserve --yes     from cron: deletes nothing, asks nobody
+  universe organize --format json        for programs
+
+Without a terminal, what would delete or replace is refused (exit code 2) unless --yes is given")]
+    Organize(Organize),
+    /// Check what is stored: entries, memberships, numbers, members, names; exit code 3 when there are errors
+    #[command(after_help = "\
+Examples:
+  universe validate
+  universe validate --severity info      also what is only good to know
+  universe validate --fix --dry-run      what would be mended
+  universe validate --fix                write entries anew that differ from the memberships")]
+    Validate(Validate),
+    /// Show figures of universes: members, changes, turnover, caps, age; and of runs
+    #[command(after_help = "\
+Examples:
+  universe stats
+  universe stats top_500 sector_technology
+  universe stats --overlap mega_cap top_50 theme_growth
+  universe stats --format csv > stats.csv")]
+    Stats(Stats),
+    /// Write universes, their history or a panel to a file or to standard output
+    #[command(after_help = "\
+Examples:
+  universe export --output universes.json           every universe as it is now
+  universe export top_500 'mega_cap - theme_growth' --as csv
+  universe export --as-of 2024-01-02 --output then.parquet
+  universe export --what intervals --output intervals.parquet
+  universe export top_500 --what panel --from 2024-01-02 --output panel.parquet
+  universe export --what intervals --as qlib --output qlib_data/instruments")]
+    Export(Export),
+    /// Put universes in place from exports, or change nothing where a file is at fault
+    #[command(after_help = "\
+Examples:
+  universe import universes.json --dry-run
+  universe import universes.json --yes
+  universe import cache_entries.json --only index_sp500
+
+Universes that no file has stay as they are. Members that a rule decides hold until the
+next `universe sync`; those that a list decides stay.")]
+    Import(Import),
+    /// Put memberships back to what an earlier run left
+    #[command(after_help = "\
+Examples:
+  universe runs                          which runs there are
+  universe rollback --to 0198c2f4 --dry-run
+  universe rollback --to 0198c2f4 --universe top_500 --yes
+
+It is a new run: nothing is rewritten, and one can go forward again in the same way. The
+next `universe sync` decides by the rules again; mend the data or the rule before it.")]
+    Rollback(Rollback),
     /// Check and show rules
     #[command(subcommand)]
     Rules(Rules),
@@ -127,6 +194,9 @@ Examples:
   universe serve --port 9000
   universe serve --host 0.0.0.0          needs a key: see `universe keys create`")]
     Serve(Serve),
+    /// Load bars of a universe from the market data provider, and see how that goes
+    #[command(subcommand)]
+    Jobs(Jobs),
     /// Make, list and revoke the keys that let programs in
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -137,6 +207,22 @@ Examples:
     Status(Status),
     /// Follow a run of a running server to its end
     Watch(Watch),
+    /// Check a deployment, and say how to mend what is found
+    #[command(after_help = "\
+Examples:
+  universe doctor
+  universe doctor --format json
+
+Exit codes: 0 nothing but warnings, 3 errors were found")]
+    Doctor,
+    /// Move in from an existing TickStock database, or out again
+    #[command(after_help = "\
+Examples:
+  universe adopt --dry-run               what would be added and imported; changes nothing
+  universe adopt                         show it, ask, and do it in one transaction
+  universe adopt --undo --dry-run        what undoing would put back, and lose
+  universe adopt --undo")]
+    Adopt(Adopt),
     /// Show the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -194,9 +280,6 @@ Examples:
         as_of: Option<Date>,
         /// The first day
         #[arg(long, value_name = "DATE", value_parser = day)]
-    /// Load bars of a universe from the market data provider, and see how that goes
-    #[command(subcommand)]
-    Jobs(Jobs),
         from: Option<Date>,
         /// The last day
         #[arg(long, value_name = "DATE", value_parser = day)]
@@ -225,14 +308,19 @@ Examples:
   universe load reference --all                      the lists: a few dozen requests
   universe load reference --all --details            and shares: a request for each listing")]
     Reference(LoadReference),
-    /// Load the members of one universe (CSV, JSON, or a symbol a line)
-    #[command(after_help = "Example:\n  universe load universe sp500.csv --universe index_sp500")]
+    /// Load the members of universes (CSV, JSON, or a symbol a line): all of them or none
+    #[command(after_help = "\
+Examples:
+  universe load universe sp500.csv --universe index_sp500
+  universe load universe indexes.csv          with columns universe (or type and key) and symbol
+  universe load universe lists.json           {\"index_sp500\": [\"AAPL\"], \"etf_universe:theme_ai\": [\"BOTZ\"]}")]
     Universe {
-        /// The file
-        file: PathBuf,
-        /// The universe: its key, or type:key
+        /// The files
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// The universe (its key, or type:key), where the file does not say
         #[arg(long, value_name = "UNIVERSE")]
-        universe: String,
+        universe: Option<String>,
         /// The session from which the list holds, instead of the newest
         #[arg(long, value_name = "DATE", value_parser = day)]
         as_of: Option<Date>,
@@ -311,6 +399,12 @@ pub(crate) enum Db {
     Migrate,
     /// Show which migrations are applied
     Status,
+    /// Copy the embedded database into a file while it is in use
+    #[command(after_help = "Example:\n  universe db backup universe-2024-01-02.db")]
+    Backup {
+        /// The file to write; it must not exist
+        file: PathBuf,
+    },
 }
 
 #[derive(Args)]

@@ -14,6 +14,7 @@ mod market;
 mod reading;
 mod real_data;
 mod reference;
+mod seed_checklist;
 mod shapes;
 mod streams;
 mod syncing;
