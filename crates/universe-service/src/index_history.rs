@@ -1,0 +1,171 @@
+//! Histories of indexes: what sources say is kept side by side, and what enough of them agree on becomes the
+//! recorded past of a universe.
+
+use std::collections::BTreeSet;
+
+use jiff::civil::Date;
+use universe_core::constituents::{Agreement, ConstituentRecord, agree};
+use universe_core::plan::{
+    Cause, ListChange, PastChange, PastInterval, Plan, PlannedPresent, RecordedInterval, plan_past,
+};
+use universe_core::planner::plan_imports;
+use universe_core::rule::RuleSet;
+use universe_core::state::{ImportedList, State};
+use universe_core::{Symbol, UniverseId, is_session, next_session, session_on_or_before};
+use universe_store::{Store, StoreError};
+
+use crate::restore::Agree;
+use crate::sync::{STALE_RETRIES_MAX, apply, complete, new_run, new_york_date, observe};
+use crate::{Ambient, SyncError, SyncOutcome, SyncRequest, Writing};
+
+/// The code of the reason with which intervals of an imported history begin and end.
+const REASON: &str = "imported_history";
+
+/// What became of an imported history.
+#[derive(Clone, Debug)]
+pub struct ImportedHistory {
+    /// The run. It is recorded where something was written.
+    pub outcome: SyncOutcome,
+    /// What the sources say together, where they differ, and which of them fell silent.
+    pub agreement: Agreement,
+    /// The sources, in order of their names.
+    pub sources: Vec<String>,
+    /// Whether whoever was asked did not agree, so that nothing was written.
+    pub is_declined: bool,
+}
+
+/// A history to import.
+#[derive(Clone, Copy, Debug)]
+pub struct HistoryRequest<'a> {
+    /// The universe.
+    pub universe: &'a UniverseId,
+    /// What people call it; the rule's or the present name when none is given.
+    pub name: Option<&'a str>,
+    /// What the new source says.
+    pub record: &'a ConstituentRecord,
+    /// How many sources must agree where several are kept.
+    pub quorum: usize,
+}
+
+/// Keeps what a source says, and makes what enough sources agree on the recorded past of the universe.
+///
+/// Who is a constituent at the end of what the sources speak for is a member from the run's session on. What was
+/// recorded otherwise is superseded, and still answers for what was known before.
+///
+/// # Errors
+/// When the store fails; the memberships are then as before.
+pub async fn import_history(
+    store: &dyn Store,
+    rules: &RuleSet,
+    request: &SyncRequest,
+    history: HistoryRequest<'_>,
+    ambient: &dyn Ambient,
+    agreed_to: Agree<'_>,
+) -> Result<ImportedHistory, SyncError> {
+    let environment = request.environment.as_str();
+    let id = history.universe;
+    let mut records = store.constituent_source_list(environment, id).await.map_err(SyncError::Observe)?;
+    records.retain(|kept| kept.source != history.record.source);
+    records.push(history.record.clone());
+    records.sort_by(|a, b| a.source.cmp(&b.source));
+    let agreement = agree(&records, history.quorum);
+    let sources: Vec<String> = records.iter().map(|record| record.source.clone()).collect();
+    let started_at = ambient.now();
+    let mut attempts = 0;
+    loop {
+        let today = session_on_or_before(new_york_date(started_at));
+        let mut state = store.state_read(environment, today).await.map_err(SyncError::Observe)?;
+        let session = state.last_session.unwrap_or(today);
+        state.market.retain(|figures| figures.session <= session);
+        let list = constituents_now(&state, id, history.name, &agreement.record);
+        let is_new_list = state.imports.get(id) != Some(&list);
+        state.imports.insert(id.clone(), list.clone());
+        let observation = observe(store, rules, &state, session).await?;
+        let mut plan = plan_imports(&observation, rules, &state, &[id.clone()].into());
+        plan.cause = Some(Cause::History { source: sources.join(" + ") });
+        plan.lists = is_new_list.then(|| ListChange { id: id.clone(), list: Some(list) }).into_iter().collect();
+        let past =
+            past_of(store, environment, id, &plan, &state, &agreement.record).await.map_err(SyncError::Observe)?;
+        plan.past = if past.is_empty() { Vec::new() } else { vec![past] };
+        let mut run = new_run(request, session, started_at, ambient.new_run_id());
+        complete(&mut run, &plan, &[], ambient.now());
+        let imported = |was_written, is_declined, run, plan| ImportedHistory {
+            outcome: SyncOutcome { run, plan, was_written, remarks: Vec::new(), ended_at: ambient.now() },
+            agreement: agreement.clone(),
+            sources: sources.clone(),
+            is_declined,
+        };
+        if request.writing == Writing::DryRun {
+            return Ok(imported(false, false, run, plan));
+        }
+        let is_nothing = plan.universes.is_empty() && plan.lists.is_empty() && plan.past.is_empty();
+        if !is_nothing && !agreed_to(&plan) {
+            return Ok(imported(false, true, run, plan));
+        }
+        // Kept first: a source that is kept and not applied yet is taken up by the next import.
+        let kept = store.constituent_source_put(environment, id, history.record, ambient.now()).await;
+        kept.map_err(SyncError::Apply)?;
+        if is_nothing {
+            return Ok(imported(false, false, run, plan));
+        }
+        match apply(store, &plan, &run).await {
+            Ok(()) => return Ok(imported(true, false, run, plan)),
+            Err(StoreError::Stale { .. }) if attempts < STALE_RETRIES_MAX => attempts += 1,
+            Err(error) => return Err(SyncError::Apply(error)),
+        }
+    }
+}
+
+/// The list of the present constituents, as an imported universe has it.
+fn constituents_now(state: &State, id: &UniverseId, name: Option<&str>, record: &ConstituentRecord) -> ImportedList {
+    let present = state.imports.get(id);
+    ImportedList {
+        name: name.map(ToOwned::to_owned).or_else(|| present.and_then(|list| list.name.clone())),
+        symbols: record.members_on(record.last).into_iter().cloned().collect(),
+        source: record.source.clone(),
+    }
+}
+
+/// Compares the recorded past with what the sources say.
+async fn past_of(
+    store: &dyn Store,
+    environment: &str,
+    id: &UniverseId,
+    plan: &Plan,
+    state: &State,
+    record: &ConstituentRecord,
+) -> Result<PastChange, StoreError> {
+    let rows = store.membership_list(environment, Some(id), None).await?;
+    let recorded: Vec<RecordedInterval> = rows
+        .into_iter()
+        .filter(|row| row.superseded_run.is_none())
+        .map(|row| RecordedInterval {
+            symbol: row.symbol,
+            valid_from: row.valid_from,
+            valid_to: row.valid_to,
+            opened_run: row.opened_run,
+        })
+        .collect();
+    let wanted: Vec<PastInterval> = record
+        .tenures
+        .iter()
+        .map(|tenure| PastInterval {
+            symbol: tenure.symbol.clone(),
+            valid_from: session_on_or_after(tenure.from.by),
+            valid_to: tenure.until.map(|until| session_on_or_after(until.by)),
+        })
+        .filter(|interval| interval.valid_to != Some(interval.valid_from))
+        .collect();
+    let members: BTreeSet<Symbol> = match plan.universes.iter().find(|universe| universe.id == *id) {
+        Some(universe) => plan.member_symbols(universe).cloned().collect(),
+        None => state.universes.get(id).into_iter().flat_map(|universe| &universe.members).cloned().collect(),
+    };
+    let present = PlannedPresent { session: plan.session, members: &members };
+    let (superseded, intervals) = plan_past(&recorded, &wanted, present);
+    Ok(PastChange { id: id.clone(), reason: REASON, source: record.source.clone(), superseded, intervals })
+}
+
+/// A change takes effect in the first session that it holds for.
+fn session_on_or_after(day: Date) -> Date {
+    if is_session(day) { day } else { next_session(day) }
+}

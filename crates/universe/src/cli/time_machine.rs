@@ -1,0 +1,210 @@
+//! Commands about the past, and about why: `explain`, `history`.
+
+use std::collections::BTreeSet;
+
+use jiff::civil::Date;
+use serde_json::json;
+use universe_core::expression::SetExpression;
+use universe_core::planner::explain::Question;
+use universe_core::rule::RuleSet;
+use universe_core::{Symbol, UniverseId};
+use universe_service::{
+    ExplainQuestion, Explanation, HistoryLine, LookupError, RecordedChange, explain_membership, history_lines, resolve,
+};
+use universe_store::{MembershipRecord, Store};
+
+use super::arguments::{Explain, Format, Global, History};
+use super::failure::Usage;
+use super::output::{self, Rows};
+use super::{EXIT_DONE, session};
+use crate::config::Config;
+
+pub(crate) async fn explain(global: &Global, config: &Config, command: &Explain) -> anyhow::Result<u8> {
+    let store = session::open_store(global, config).await?;
+    let rules = session::rules(&*store, config).await?;
+    let environment = session::environment(config);
+    let universe = universe_of(&*store, &rules, environment, &command.universe).await?;
+    let symbol = symbol_of(&command.symbol)?;
+    let question = ExplainQuestion { environment, universe: &universe, symbol: &symbol, as_of: command.as_of };
+    let explanation = explain_membership(&*store, &rules, question).await?;
+    if global.format == Format::Table {
+        output::write_out(&told(&explanation))?;
+        return Ok(EXIT_DONE);
+    }
+    output::print(global, &explanation, || question_rows(&explanation))?;
+    for remark in &explanation.remarks {
+        output::remark(global, &format!("note: {remark}"));
+    }
+    Ok(EXIT_DONE)
+}
+
+/// Says an explanation as a person reads it.
+fn told(explanation: &Explanation) -> String {
+    let Explanation { universe, symbol, as_of, company_name, .. } = explanation;
+    let name = company_name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
+    let is = if explanation.is_member { "is" } else { "is not" };
+    let since = explanation.since.map(|since| format!(", since {since}")).unwrap_or_default();
+    let mut lines = vec![format!("{symbol}{name} {is} in {universe} as of {as_of}{since}")];
+    lines.push(match &explanation.recorded {
+        Some(change) => format!("recorded: {}", recorded(change)),
+        None => "recorded: never a member up to then".to_owned(),
+    });
+    if let Some(verdict) = &explanation.by_rule {
+        let is_member = if verdict.is_member { "in" } else { "out" };
+        lines
+            .push(format!("rule {} (version {}): {is_member}, {}", verdict.rule, verdict.rule_version, verdict.reason));
+        let deciding = verdict.deciding();
+        lines.extend(verdict.questions.iter().map(|question| {
+            let decides = if Some(question) == deciding { "  <- decides" } else { "" };
+            format!("  {} {}: {}{decides}", mark(question), question.asks, question.found)
+        }));
+    }
+    lines.extend(explanation.remarks.iter().map(|remark| format!("note: {remark}")));
+    lines.join("\n") + "\n"
+}
+
+fn recorded(change: &RecordedChange) -> String {
+    let RecordedChange { session, action, reason, .. } = change;
+    let cap = change.market_cap.map(|cap| format!(", at {cap}")).unwrap_or_default();
+    let rank = change.rank.map(|rank| format!(", rank {rank}")).unwrap_or_default();
+    let run = change.run_id.map(|run| format!(", by run {run}")).unwrap_or_default();
+    format!("{action} on {session}, {reason}{rank}{cap}{run}")
+}
+
+const fn mark(question: &Question) -> &'static str {
+    match question.holds {
+        Some(true) => "yes    ",
+        Some(false) => "no     ",
+        None => "unknown",
+    }
+}
+
+fn question_rows(explanation: &Explanation) -> Rows {
+    let questions = explanation.by_rule.iter().flat_map(|verdict| &verdict.questions);
+    let row =
+        |question: &Question| vec![question.asks.clone(), question.found.clone(), mark(question).trim_end().to_owned()];
+    Rows { columns: vec!["asks", "found", "holds"], rows: questions.map(row).collect() }
+}
+
+pub(crate) async fn history(global: &Global, config: &Config, command: &History) -> anyhow::Result<u8> {
+    if let (Some(from), Some(to)) = (command.from, command.to)
+        && to < from
+    {
+        return Err(Usage(format!("{from} is after {to}: give the earlier day first")).into());
+    }
+    let store = session::open_store(global, config).await?;
+    let rules = session::rules(&*store, config).await?;
+    let environment = session::environment(config);
+    match universe_of(&*store, &rules, environment, &command.subject).await {
+        Ok(universe) => universe_history(global, &*store, environment, &universe, command).await,
+        Err(unknown) => {
+            let Ok(symbol) = symbol_of(&command.subject) else { return Err(unknown) };
+            symbol_history(global, &*store, environment, &symbol, command, unknown).await
+        }
+    }
+}
+
+async fn universe_history(
+    global: &Global,
+    store: &dyn Store,
+    environment: &str,
+    universe: &UniverseId,
+    command: &History,
+) -> anyhow::Result<u8> {
+    let rows = store.membership_list(environment, Some(universe), None).await?;
+    let versions = store.version_list(environment).await?;
+    let mut lines = history_lines(&rows, &versions);
+    lines.retain(|line| is_within(line.change.session, command));
+    keep_newest(&mut lines, command);
+    let data = json!({"universe": universe, "from": command.from, "to": command.to, "changes": lines});
+    output::print(global, &data, || Rows {
+        columns: vec!["session", "change", "symbol", "reason", "rank", "market_cap", "run_id"],
+        rows: lines.iter().map(|line| change_row(line, global.format)).collect(),
+    })?;
+    let sessions: BTreeSet<Date> = lines.iter().map(|line| line.change.session).collect();
+    output::remark(global, &format!("{} changes in {} sessions", lines.len(), sessions.len()));
+    Ok(EXIT_DONE)
+}
+
+fn change_row(line: &HistoryLine, format: Format) -> Vec<String> {
+    let change = &line.change;
+    let cap = change.market_cap.map(|cap| match format {
+        Format::Table => cap.to_string(),
+        Format::Csv | Format::Json => cap.0.to_string(),
+    });
+    vec![
+        change.session.to_string(),
+        change.action.to_owned(),
+        line.symbol.to_string(),
+        change.reason.clone(),
+        change.rank.map(|rank| rank.to_string()).unwrap_or_default(),
+        cap.unwrap_or_default(),
+        change.run_id.map(|run| run.to_string()).unwrap_or_default(),
+    ]
+}
+
+async fn symbol_history(
+    global: &Global,
+    store: &dyn Store,
+    environment: &str,
+    symbol: &Symbol,
+    command: &History,
+    unknown: anyhow::Error,
+) -> anyhow::Result<u8> {
+    let mut rows = store.membership_list(environment, None, Some(symbol)).await?;
+    if rows.is_empty() {
+        return Err(unknown.context(format!("{symbol} was never in any universe")));
+    }
+    // What was superseded before it ever held is no history.
+    rows.retain(|row| row.valid_to != Some(row.valid_from) && overlaps(row, command));
+    rows.sort_by(|a, b| (a.valid_from, &a.universe).cmp(&(b.valid_from, &b.universe)));
+    keep_newest(&mut rows, command);
+    let data = json!({"symbol": symbol, "from": command.from, "to": command.to, "memberships": rows});
+    output::print(global, &data, || Rows {
+        columns: vec!["universe", "from", "until", "came", "went"],
+        rows: rows
+            .iter()
+            .map(|row| {
+                vec![
+                    row.universe.to_string(),
+                    row.valid_from.to_string(),
+                    row.valid_to.map(|end| end.to_string()).unwrap_or_default(),
+                    row.opened_reason.clone(),
+                    row.closed_reason.clone().unwrap_or_default(),
+                ]
+            })
+            .collect(),
+    })?;
+    let present = rows.iter().filter(|row| row.valid_to.is_none()).count();
+    output::remark(global, &format!("{} memberships, {present} of them today", rows.len()));
+    Ok(EXIT_DONE)
+}
+
+fn is_within(session: Date, command: &History) -> bool {
+    command.from.is_none_or(|from| from <= session) && command.to.is_none_or(|to| session <= to)
+}
+
+fn overlaps(row: &MembershipRecord, command: &History) -> bool {
+    let ends_before = |from| row.valid_to.is_some_and(|end| end <= from);
+    !command.from.is_some_and(ends_before) && command.to.is_none_or(|to| row.valid_from <= to)
+}
+
+fn keep_newest<T>(lines: &mut Vec<T>, command: &History) {
+    if let Some(limit) = command.limit {
+        lines.drain(..lines.len().saturating_sub(limit as usize));
+    }
+}
+
+/// Finds the one universe that an address means; an expression has no history of its own.
+async fn universe_of(store: &dyn Store, rules: &RuleSet, environment: &str, asked: &str) -> anyhow::Result<UniverseId> {
+    let SetExpression::Universe(address) = SetExpression::parse(asked).map_err(LookupError::from)? else {
+        return Err(Usage(format!("{asked} combines universes; give one universe")).into());
+    };
+    let known: Vec<UniverseId> =
+        store.universe_list(environment).await?.into_iter().map(|universe| universe.id).collect();
+    Ok(resolve(&address, &known, rules)?)
+}
+
+fn symbol_of(text: &str) -> anyhow::Result<Symbol> {
+    Symbol::parse(text).map_err(|error| Usage(format!("{text:?} is no symbol: {error}")).into())
+}

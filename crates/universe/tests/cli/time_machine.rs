@@ -1,0 +1,202 @@
+//! Why somebody is in a universe, how it changed, and what sources say of its past.
+
+use serde_json::{Value, json};
+use universe_core::next_session;
+
+use crate::harness::{Place, keys, texts};
+use crate::market::{FIRST, first_day, load, stocks, with_price};
+
+fn explained(place: &Place, symbol: &str, universe: &str, more: &[&str]) -> Value {
+    place.run(&[&["explain", symbol, universe, "--format", "json"], more].concat()).done().json()
+}
+
+/// The question that decided: the first that does not hold, else the last.
+fn deciding(explained: &Value) -> &Value {
+    let questions = explained["by_rule"]["questions"].as_array().expect("questions");
+    questions.iter().find(|question| question["holds"] != true).unwrap_or(&questions[questions.len() - 1])
+}
+
+#[test]
+fn being_in_and_being_out_are_explained() {
+    for place in Place::on_both_stores() {
+        first_day(&place);
+        let mut second = stocks();
+        // The smallest mega cap halves and becomes a large one.
+        second.iter_mut().filter(|stock| stock.symbol == "MEGH").for_each(|stock| stock.cents /= 2);
+        load(&place, next_session(FIRST), &second);
+        place.run(&["sync", "--force"]).done();
+
+        let now = explained(&place, "megh", "mega_cap", &[]);
+        assert_eq!(
+            keys(&now),
+            ["as_of", "by_rule", "company_name", "is_member", "recorded", "remarks", "since", "symbol", "universe"]
+        );
+        assert_eq!((&now["is_member"], &now["symbol"]), (&json!(false), &json!("MEGH")));
+        assert_eq!(
+            (&now["recorded"]["action"], &now["recorded"]["reason"]),
+            (&json!("removed"), &json!("out_of_band"))
+        );
+        assert_eq!(now["recorded"]["session"], json!(next_session(FIRST)));
+        let runs = place.run(&["runs", "--format", "json"]).done().json();
+        assert_eq!(now["recorded"]["run_id"], runs[0]["run_id"], "the run that recorded it");
+        assert_eq!(deciding(&now)["asks"], "market_cap >= 200B");
+        assert_eq!(deciding(&now)["found"], "100B");
+        assert_eq!(now["by_rule"]["inputs"][0], json!({"field": "market_cap", "value": "100000000000"}));
+
+        let then = explained(&place, "MEGH", "mega_cap", &["--as-of", &FIRST.to_string()]);
+        assert_eq!((&then["is_member"], &then["since"]), (&json!(true), &json!(FIRST)));
+        assert_eq!(deciding(&then)["found"], "200B");
+        assert_eq!(then["remarks"], json!([]));
+        let ranked = explained(&place, "LARA", "top_10", &[]);
+        assert_eq!((&ranked["is_member"], &ranked["by_rule"]["rank"]), (&json!(true), &json!(9)));
+        let never = explained(&place, "NONE", "top_10", &[]);
+        assert_eq!((&never["is_member"], &never["recorded"]), (&json!(false), &Value::Null));
+        assert!(deciding(&never)["found"].as_str().expect("a text").contains("no source has shown NONE"));
+
+        let told = place.run(&["explain", "MEGH", "mega_cap"]).done().stdout;
+        assert!(told.starts_with("MEGH (MEGH Inc. Common Stock) is not in stock_universe:mega_cap as of"), "{told}");
+        assert!(told.contains("market_cap >= 200B: 100B  <- decides"), "{told}");
+    }
+}
+
+#[test]
+fn what_was_held_is_said() {
+    let place = Place::embedded();
+    first_day(&place);
+    let mut second = stocks();
+    // All large caps become mega caps at once.
+    with_price(&mut second, &["LARA", "LARB", "LARC", "LARD", "LARE", "LARF", "LARG", "LARH"], 20);
+    load(&place, next_session(FIRST), &second);
+    place.run(&["sync"]).held();
+    let held = explained(&place, "LARA", "mega_cap", &[]);
+    assert_eq!((&held["is_member"], &held["by_rule"]["is_member"]), (&json!(false), &json!(true)));
+    let remarks = texts(&held["remarks"]);
+    assert_eq!(
+        remarks,
+        ["by the rule as it stands, LARA would be a member: the change is held and waits for approval"]
+    );
+}
+
+#[test]
+fn histories_of_universes_and_symbols() {
+    for place in Place::on_both_stores() {
+        first_day(&place);
+        let mut second = stocks();
+        with_price(&mut second, &["LARH"], 40);
+        let session = next_session(FIRST);
+        load(&place, session, &second);
+        place.run(&["sync", "--force"]).done();
+        let first = FIRST.to_string();
+        let second = session.to_string();
+
+        let history = place.run(&["history", "top_10", "--format", "json"]).done().json();
+        let lines = history["changes"].as_array().expect("changes");
+        let last: Vec<(&str, &str)> = lines[lines.len() - 2..]
+            .iter()
+            .map(|line| (line["action"].as_str().expect("a text"), line["symbol"].as_str().expect("a text")))
+            .collect();
+        assert_eq!(last, [("removed", "LARB"), ("added", "LARH")], "who goes stands first");
+        assert_eq!(lines.len(), 12);
+        let only =
+            place.run(&["history", "top_10", "--from", &second, "--limit", "1", "--format", "json"]).done().json();
+        assert_eq!(only["changes"].as_array().map(Vec::len), Some(1));
+
+        let of_symbol = place.run(&["history", "larh", "--format", "json"]).done().json();
+        let rows = of_symbol["memberships"].as_array().expect("memberships");
+        let large = rows.iter().find(|row| row["universe"] == "stock_universe:large_cap").expect("it was one");
+        assert_eq!((&large["valid_from"], &large["valid_to"]), (&json!(first), &json!(second)));
+        let mega = rows.iter().find(|row| row["universe"] == "stock_universe:mega_cap").expect("it is one");
+        assert_eq!((&mega["valid_from"], &mega["valid_to"]), (&json!(second), &Value::Null));
+    }
+}
+
+#[test]
+fn questions_that_cannot_be_meant() {
+    let place = Place::embedded();
+    place.run(&["explain", "AAPL", "mega_cap"]).refused(1, &["nothing was synchronized yet"]);
+    first_day(&place);
+    place.run(&["explain", "MEGA", "mega_cpa"]).refused(1, &["there is no universe mega_cpa", "mega_cap"]);
+    place.run(&["explain", "MEGA", "mega_cap + large_cap"]).refused(2, &["combines universes"]);
+    place.run(&["explain", "", "mega_cap"]).refused(2, &["is no symbol"]);
+    place.run(&["history", "ZZZZ"]).refused(1, &["ZZZZ was never in any universe"]);
+    place.run(&["history", "top_10", "--from", "2024-02-01", "--to", "2024-01-01"]).refused(2, &["is after"]);
+    let before = explained(&place, "MEGA", "mega_cap", &["--as-of", "2024-01-06"]);
+    assert_eq!(before["as_of"], json!(FIRST), "nothing newer is synchronized");
+    assert_eq!(texts(&before["remarks"]), ["as of 2024-01-02 instead of 2024-01-06: nothing newer is synchronized"]);
+}
+
+/// Three sources of one index, of which one is wrong.
+fn sources(place: &Place) {
+    place.write(
+        "one.csv",
+        "symbol,start_date,end_date\nMEGA,2023-01-03,\nMEGB,2023-01-03,2023-06-01\nMEGC,2023-06-01,\n",
+    );
+    place.write("baseline.csv", "date,symbol\n2023-01-03,MEGA\n2023-01-03,MEGB\n");
+    place.write("two.csv", "date,action,symbol\n2023-06-01,remove,MEGB\n2023-06-01,add,MEGC\n");
+    place.write("three.jsonl", "{\"date\": \"2023-01-03\", \"symbols\": [\"MEGA\", \"MEGB\", \"MEGZ\"]}\n{\"date\": \"2023-12-29\", \"symbols\": [\"MEGA\", \"MEGC\", \"MEGZ\"]}\n");
+}
+
+#[test]
+fn sources_of_an_index_become_its_past() {
+    for place in Place::on_both_stores() {
+        first_day(&place);
+        sources(&place);
+        let import = |file: &str, more: &[&str]| {
+            let arguments = ["import", "history", file, "--universe", "index_sp500", "--format", "json", "--yes"];
+            place.run(&[&arguments, more].concat()).done().json()
+        };
+        let tried = import("three.jsonl", &["--dry-run"]);
+        assert_eq!((&tried["written"], &tried["intervals_added"]), (&json!(false), &json!(4)));
+        place.run(&["show", "index_sp500"]).refused(1, &["has no members yet"]);
+
+        assert_eq!(import("three.jsonl", &[])["written"], true);
+        let as_of = |day: &str| place.members_as_of("index_sp500", day);
+        assert_eq!(as_of("2023-07-03"), ["MEGA", "MEGB", "MEGZ"], "until a list says otherwise");
+        let alone = place.run(&["show", "index_sp500", "--as-of", "2022-12-30"]).done();
+        assert!(alone.stderr.contains("nothing is known"), "{}", alone.stderr);
+
+        import("two.csv", &["--baseline", "baseline.csv", "--until", "2023-12-29"]);
+        let third = import("one.csv", &["--until", "2023-12-29"]);
+        assert_eq!(texts(&third["sources"]), ["one", "three", "two"]);
+        assert_eq!(as_of("2023-05-31"), ["MEGA", "MEGB"]);
+        assert_eq!(as_of("2023-06-01"), ["MEGA", "MEGC"], "from the day that the exact sources say");
+        assert_eq!(place.members("index_sp500"), ["MEGA", "MEGC"]);
+        let disagreements = third["disagreements"].as_array().expect("a list");
+        assert_eq!(disagreements.len(), 1, "{disagreements:?}");
+        assert_eq!((&disagreements[0]["symbol"], &disagreements[0]["is_member"]), (&json!("MEGZ"), &json!(false)));
+        assert_eq!(texts(&disagreements[0]["says_in"]), ["three"]);
+        assert_eq!(import("one.csv", &["--until", "2023-12-29"])["written"], false, "the same again does nothing");
+
+        // The next run leaves it alone, and nothing contradicts anything.
+        load(&place, next_session(FIRST), &stocks());
+        place.run(&["sync"]).done();
+        assert_eq!(as_of("2023-06-01"), ["MEGA", "MEGC"]);
+        let checked = place.run(&["validate", "--format", "json"]).done().json();
+        let errors = checked["findings"].as_array().expect("a list").iter().filter(|f| f["severity"] == "error");
+        assert_eq!(errors.count(), 0, "{checked}");
+    }
+}
+
+#[test]
+fn histories_that_cannot_be_taken() {
+    let place = Place::embedded();
+    first_day(&place);
+    sources(&place);
+    let refused = |file: &str, universe: &str, more: &[&str]| {
+        place.run(&[&["import", "history", file, "--universe", universe], more].concat())
+    };
+    refused("one.csv", "mega_cap", &[]).refused(2, &["is decided by the rule bands"]);
+    refused("one.csv", "index_sp5000", &[]).refused(1, &["did you mean", "index_sp500"]);
+    refused("one.csv", "index_sp500", &["--baseline", "baseline.csv"]).refused(2, &["goes with a list of changes"]);
+    refused("two.csv", "index_sp500", &["--baseline", "one.csv"]).refused(2, &["is no list of members by date"]);
+    refused("nothing.csv", "index_sp500", &[]).refused(1, &["cannot open nothing.csv"]);
+    place.write("overlaps.csv", "symbol,start_date,end_date\nMEGA,2023-01-03,\nMEGA,2023-02-01,2023-03-01\n");
+    let taken = refused("overlaps.csv", "index_sp500", &["--format", "json"]).done();
+    let issues = taken.json()["issues"].as_array().expect("a list").len();
+    assert_eq!(issues, 1, "{}", taken.stdout);
+    // Superseding what is recorded is asked for, and nobody is there to be asked.
+    place.write("later.csv", "symbol,start_date,end_date\nMEGA,2023-04-03,\n");
+    let before = place.dump();
+    refused("later.csv", "index_sp500", &["--source", "overlaps"]).refused(2, &["--yes"]);
+    assert_eq!(place.dump(), before);
+}
