@@ -17,6 +17,7 @@ test: ## Run all tests on private PostgreSQL and Redis servers, installing those
 bench: ## Measure against the floor of the same rows in plain SQL, on both stores
 	scripts/install-test-servers.sh
 	cargo run --quiet --locked --bin with-servers -- cargo bench --locked -p universe-service --bench sync
+	cargo run --quiet --locked --bin with-servers -- cargo bench --locked -p universe --bench maintenance
 
 demo: ## Simulate a month of sessions and show what it did
 	cargo run --release --locked -- demo

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use universe_core::plan::Mode;
-use universe_service::{Ambient as _, Approval, Placed, Wish};
+use universe_service::{Ambient as _, Approval, Placed, Wish, job_statistics};
 use universe_store::RunRecord;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -22,9 +22,6 @@ use crate::clock::Surroundings;
 
 /// How many runs a page has at most.
 const PAGE_MAX: u32 = 1_000;
-
-/// How far back the statistics look.
-const STATISTICS_DAYS: i64 = 7;
 
 /// Who asks for a run that is asked for here.
 pub(super) const TRIGGERED_BY: &str = "api";
@@ -269,8 +266,7 @@ pub(crate) async fn list_runs(
     responses((status = 200, description = "The figures", body = Stats))
 )]
 pub(crate) async fn show_statistics(State(app): State<Arc<App>>) -> Result<Json<Stats>, Problem> {
-    let since = Surroundings.now() - SignedDuration::from_hours(24 * STATISTICS_DAYS);
-    let figures = app.daemon.store.run_statistics(&app.daemon.environment, since).await?;
+    let figures = job_statistics(&*app.daemon.store, &app.daemon.environment, Surroundings.now()).await?;
     let snapshot = app.lookups.current();
     let universes = snapshot.universes().iter().map(|universe| UniverseStats {
         universe: universe.record.id.key().to_owned(),
@@ -281,9 +277,9 @@ pub(crate) async fn show_statistics(State(app): State<Arc<App>>) -> Result<Json<
     Ok(Json(Stats {
         universes: universes.collect(),
         job_statistics: JobStatistics {
-            total_jobs_7d: figures.total,
-            successful_jobs_7d: figures.successful,
-            failed_jobs_7d: figures.failed,
+            total_jobs_7d: figures.total_jobs_7d,
+            successful_jobs_7d: figures.successful_jobs_7d,
+            failed_jobs_7d: figures.failed_jobs_7d,
             avg_duration_seconds: figures.avg_duration_seconds,
         },
     }))

@@ -18,6 +18,7 @@ mod seed_checklist;
 mod shapes;
 mod streams;
 mod syncing;
+mod time_machine;
 mod transfer;
 mod transfer_bad;
 mod transfer_history;
