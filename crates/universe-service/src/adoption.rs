@@ -240,8 +240,11 @@ fn is_imported(rule: &Rule) -> bool {
 }
 
 fn source_of(entry: &OlderEntry) -> AdoptedSource {
+    let OlderEntry { entry_type, name, key, .. } = entry;
+    // Rows of configuration are told apart by name and key together.
+    let is_named = rules::is_configuration(entry) && !name.is_empty();
     AdoptedSource {
-        source: format!("{}:{}", entry.entry_type, entry.key),
+        source: if is_named { format!("{entry_type}:{name}/{key}") } else { format!("{entry_type}:{key}") },
         shape: entry.shape().to_owned(),
         becomes: String::new(),
         count: 0,

@@ -19,7 +19,7 @@ pub(crate) const ADOPTABLE_TYPES: [&str; 6] =
     ["stock_etf_combo", "cache_config", "themes", "theme", "industry_groups", "industry_group"];
 
 /// The rule by whose name an adopted universe goes until the first run decides it.
-pub(crate) const ADOPTED_RULE: &str = crate::write_set::ADOPTED;
+pub const ADOPTED_RULE: &str = crate::write_set::ADOPTED;
 
 /// What a database looks like before anything is done to it.
 #[derive(Clone, Debug)]

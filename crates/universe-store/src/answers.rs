@@ -8,6 +8,7 @@ use serde_json::Value;
 use universe_core::state::{RuleMark, UniverseState};
 use universe_core::{Category, Symbol, UniverseId, UniverseType};
 
+use crate::write_set::ADOPTED;
 use crate::{Inconsistency, MembershipRecord, UniverseRecord, entry_symbols};
 
 /// A row of the project's own `universe`.
@@ -258,6 +259,13 @@ fn entry_against_intervals(universe: &UniverseEvidence, found: &mut Vec<Inconsis
                 Some(symbol),
                 "the universe is retired but the membership is open".into(),
             );
+        }
+        return;
+    }
+    if row.rule == ADOPTED {
+        // Its entry is still what another program wrote, in a shape of its own, until a run writes it.
+        if !member_symbols(&row.members).collect::<BTreeSet<_>>().iter().eq(open) {
+            complain("entry_equals_intervals", None, "universe.members is not what the memberships say".into());
         }
         return;
     }

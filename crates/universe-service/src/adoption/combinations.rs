@@ -36,7 +36,10 @@ pub(super) fn adopt(entry: &OlderEntry, older: &OlderDatabase, universes: &mut U
             continue;
         }
         let id = match equal(universes, universe_type, &part) {
-            Some(id) => id,
+            Some(id) => {
+                source.notes.push(format!("{id} has the same members now, and stands for them from now on"));
+                id
+            }
             None => make(universes, universe_type, entry, part, &mut source),
         };
         terms.push(id.to_string());
@@ -48,8 +51,11 @@ pub(super) fn adopt(entry: &OlderEntry, older: &OlderDatabase, universes: &mut U
 
 fn equal(universes: &Universes, universe_type: UniverseType, part: &[Symbol]) -> Option<UniverseId> {
     let part: BTreeSet<&Symbol> = part.iter().collect();
+    // An expression can name snake_case keys only.
     let is_equal = |universe: &&AdoptedUniverse| {
-        universe.id.universe_type == universe_type && universe.members.iter().collect::<BTreeSet<_>>() == part
+        universe.id.universe_type == universe_type
+            && UniverseId::new(universe_type, universe.id.key()).is_ok()
+            && universe.members.iter().collect::<BTreeSet<_>>() == part
     };
     universes.values().find(is_equal).map(|universe| universe.id.clone())
 }

@@ -212,7 +212,7 @@ impl<'a> Made<'a> {
     }
 }
 
-fn is_configuration(entry: &OlderEntry) -> bool {
+pub(super) fn is_configuration(entry: &OlderEntry) -> bool {
     UniverseType::from_spelling(&entry.entry_type).is_none() && entry.entry_type != "stock_etf_combo"
 }
 

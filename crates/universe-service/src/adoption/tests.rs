@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use jiff::civil::date;
 use serde_json::{Value, json};
+use universe_core::expression::SetExpression;
 use universe_core::{SecurityType, Symbol};
 use universe_store::Additions;
 
@@ -104,13 +105,17 @@ fn older_keys_stay_as_copies() {
 #[test]
 fn combinations_become_expressions() {
     let plan = plan(&[
+        ("stock_universe", "", "Big Two!", json!(["AAPL", "MSFT"])),
         ("stock_universe", "", "big_two", json!(["AAPL", "MSFT"])),
         ("stock_etf_combo", "Tech Mix", "tech_mix", json!(["MSFT", "AAPL", "XLK"])),
         ("stock_etf_combo", "", "funds", json!({"etfs": [{"symbol": "SPY"}]})),
     ]);
-    assert_eq!(plan.sources[1].becomes, "stock_universe:big_two + etf_universe:theme_tech_mix_etfs");
-    assert_eq!(plan.sources[2].becomes, "etf_universe:theme_funds_etfs");
-    assert_eq!(plan.universes.len(), 3);
+    assert_eq!(plan.sources[2].becomes, "stock_universe:big_two + etf_universe:theme_tech_mix_etfs");
+    assert_eq!(plan.sources[3].becomes, "etf_universe:theme_funds_etfs");
+    assert_eq!(plan.universes.len(), 4);
+    for source in &plan.sources[2..] {
+        SetExpression::parse(&source.becomes).unwrap_or_else(|error| panic!("{}: {error}", source.becomes));
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use universe_core::rule::{Definition, Membership, Rule};
 use universe_core::{Category, SecurityType, Symbol, UniverseId, UniverseType, sessions_between};
-use universe_store::{EntryFacts, UniverseFacts, entry_symbols};
+use universe_store::{ADOPTED_RULE, EntryFacts, UniverseFacts, entry_symbols};
 
 use super::{Finding, FindingSeverity, Subject};
 
@@ -66,9 +66,14 @@ fn contradictions(subject: &mut Subject<'_>) {
     }
 }
 
+/// The universes whose entries are ours; those of adopted ones are as another program wrote them until a run.
+fn written<'s>(subject: &Subject<'s>) -> impl Iterator<Item = &'s UniverseFacts> + use<'s> {
+    subject.live().filter(|universe| universe.rule != ADOPTED_RULE)
+}
+
 /// The value of an entry of ours is a plain list of canonical symbols.
 fn value_shape(subject: &mut Subject<'_>) {
-    for universe in subject.live() {
+    for universe in written(subject) {
         // What cannot be read at all differs from the intervals, and is found there.
         let Some((value, _)) = &universe.entry else { continue };
         let Ok(symbols) = entry_symbols(value) else { continue };
@@ -85,7 +90,7 @@ fn value_shape(subject: &mut Subject<'_>) {
 
 /// No entry lists a symbol twice, in whatever spelling.
 fn duplicate_members(subject: &mut Subject<'_>) {
-    let own = subject.live().filter_map(|universe| Some((&universe.id, &universe.entry.as_ref()?.0, true)));
+    let own = written(subject).filter_map(|universe| Some((&universe.id, &universe.entry.as_ref()?.0, true)));
     let foreign = subject.facts.foreign.iter().map(|entry| (&entry.id, &entry.value, false));
     for (id, value, is_own) in own.chain(foreign).collect::<Vec<_>>() {
         let mut counts: BTreeMap<Symbol, usize> = BTreeMap::new();
@@ -105,7 +110,7 @@ fn duplicate_members(subject: &mut Subject<'_>) {
 /// The members of a universe without ranks are in order of symbol; the order of ranks is compared with what was
 /// written last, where entries are compared with intervals.
 fn order(subject: &mut Subject<'_>) {
-    for universe in subject.live().filter(|universe| !universe.is_ranked) {
+    for universe in written(subject).filter(|universe| !universe.is_ranked) {
         let Some((value, _)) = &universe.entry else { continue };
         if !entry_symbols(value).unwrap_or_default().is_sorted() {
             subject.find_damage("order", &universe.id, "its members are not in order of symbol");
@@ -115,7 +120,7 @@ fn order(subject: &mut Subject<'_>) {
 
 /// The metadata of an entry say what the universe's own row says.
 fn metadata_drift(subject: &mut Subject<'_>) {
-    for universe in subject.live() {
+    for universe in written(subject) {
         let Some((_, metadata)) = &universe.entry else { continue };
         let missing: Vec<&str> =
             METADATA_FIELDS.into_iter().filter(|name| metadata.get(name).is_none_or(Value::is_null)).collect();
@@ -377,6 +382,11 @@ fn rule_drift(subject: &mut Subject<'_>) {
                 subject.find(FindingSeverity::Warning, "rule_drift", &universe.id, detail);
             }
             Some(_) => {}
+            None if universe.rule == ADOPTED_RULE => {
+                let detail =
+                    "it was adopted, and its entry is as another program wrote it until the next `universe sync`";
+                subject.find(FindingSeverity::Info, "adopted", &universe.id, detail);
+            }
             None if subject.facts.imports.contains_key(&universe.id) => {}
             None => {
                 let detail = format!(

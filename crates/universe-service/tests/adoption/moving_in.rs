@@ -56,14 +56,14 @@ async fn every_row_is_told_of_and_none_is_rewritten() {
         ("stock_universe:twin", ""),
         ("etf_universe:etf_core", "etf_universe:index_broad_market"),
         ("etf_universe:sector_sector_etfs", "etf_universe:sector_sector_etfs"),
-        ("stock_etf_combo:tech_mix", "stock_universe:Tech-Leaders 2 + etf_universe:sector_sector_etfs"),
+        ("stock_etf_combo:tech_mix", "stock_universe:half_broken + etf_universe:sector_sector_etfs"),
         ("stock_etf_combo:picks_funds", "stock_universe:theme_dividend_aristocrats + etf_universe:index_broad_market"),
-        ("cache_config:all", "bands.toml"),
-        ("cache_config:limits", "rankings.toml"),
-        ("cache_config:seconds", ""),
-        ("cache_config:all", "industry_banks.toml"),
-        ("themes:payments", "theme_payments.toml"),
-        ("themes:all", ""),
+        ("cache_config:market_cap_thresholds/all", "bands.toml"),
+        ("cache_config:settings/limits", "rankings.toml"),
+        ("cache_config:TTL/seconds", ""),
+        ("cache_config:industry_groups/all", "industry_banks.toml"),
+        ("themes:Payments/payments", "theme_payments.toml"),
+        ("themes:List/all", ""),
     ];
     assert_eq!(became, expected.map(|(source, becomes)| (source.to_owned(), becomes.to_owned())));
 }

@@ -84,7 +84,14 @@ pub(super) async fn inconsistency_list(client: &mut Object, environment: &str) -
     let universes = format!(
         "select {UNIVERSE_COLUMNS}, u.universe_id, e.value::jsonb, e.universe_metadata::jsonb
         from universe.universe u
-        left join public.cache_entries e on e.type = u.type and e.key = u.key and e.environment = u.environment
+        left join lateral (
+          select *
+          from public.cache_entries c
+          where c.type = u.type and c.key = u.key and c.environment = u.environment
+          -- Where an older program left an entry twice, only the first is kept up.
+          order by c.id
+          limit 1
+        ) e on true
         where u.environment = $1
         order by u.type collate \"C\", u.key collate \"C\""
     );

@@ -176,7 +176,7 @@ fn show(
         rows.extend(plan.rules.iter().map(|rule| line(&format!("rule file {}", rule.name), "added")));
         rows.extend(plan.sources.iter().map(row));
         let others = older.other_types.iter();
-        rows.extend(others.map(|(name, count)| line(&format!("{count} rows of type {name}"), "untouched")));
+        rows.extend(others.map(|(name, count)| line(&format!("type {name}, rows: {count}"), "untouched")));
         Rows { columns: COLUMNS.to_vec(), rows }
     })?;
     if older.additions.indexes.iter().any(|index| index.starts_with("ohlcv_daily")) && older.bars > 0 {

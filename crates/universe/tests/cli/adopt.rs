@@ -54,8 +54,8 @@ async fn a_dry_run_shows_everything_and_changes_nothing() {
         "column symbols.country",
         "index ohlcv_daily_date_idx",
         "rule file bands.toml",
-        "stock_universe:Tech-Leaders 2 + etf_universe:sector_sector_etfs",
-        "60 rows of type user_pref",
+        "stock_universe:half_broken + etf_universe:sector_sector_etfs",
+        "type user_pref, rows: 60",
         "left as it is: its value is neither a list",
     ] {
         assert!(shown.stdout.contains(part), "{part}:\n{}", shown.stdout);

@@ -32,7 +32,7 @@ order by l.name";
 /// An entry `t` that runs wrote, or that is a copy of such a one: it says what the universe's members are.
 const IS_OURS: &str = "exists (
     select from universe.universe u
-    where u.environment = $1 and not u.is_retired and u.rule <> 'adopted' and u.type = t.type
+    where u.environment = $1 and not u.is_retired and u.type = t.type
       and u.key = coalesce(t.universe_metadata::jsonb ->> 'mirror_of', t.key)
       and t.value::jsonb = to_jsonb(string_to_array(u.members, ' '))
   )";
