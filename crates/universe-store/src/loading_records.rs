@@ -1,6 +1,6 @@
 //! Data-load jobs and their tasks, as they are ordered, kept and brought to their end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -355,9 +355,15 @@ pub(crate) fn progress_of(parts: &[DataLoadPart]) -> Vec<TaskProgress<'_>> {
     tasks.into_values().collect()
 }
 
-/// Returns the bars of a batch that are of one length, in order; of a bar that is there twice the later one.
+/// Returns the bars of a batch that are of one length; of a bar that is there twice the later one.
 pub(crate) fn bars_of(parts: &[DataLoadPart], timeframe: Timeframe) -> Vec<&TimedBar> {
-    let bars = parts.iter().filter(|part| part.timeframe == timeframe).flat_map(|part| &part.bars);
+    let of_timeframe = || parts.iter().filter(|part| part.timeframe == timeframe);
+    let bars = of_timeframe().flat_map(|part| &part.bars);
+    // Within a part they ascend: only parts of the same task can have the same bar.
+    let symbols: BTreeSet<&Symbol> = of_timeframe().map(|part| &part.symbol).collect();
+    if symbols.len() == of_timeframe().count() {
+        return bars.collect();
+    }
     let mut by_key: BTreeMap<(&Symbol, Date, Option<Timestamp>), &TimedBar> = BTreeMap::new();
     for bar in bars {
         by_key.insert((&bar.symbol, bar.date, (!timeframe.is_dated()).then_some(bar.start)), bar);

@@ -9,8 +9,8 @@ use tokio::sync::watch;
 use universe_core::Symbol;
 use universe_core::event::event_of_data_load;
 use universe_store::{
-    ClaimedDataLoad, DataLoadEnd, DataLoadPart, DataLoadPlan, DataLoadRecord, DataLoadStatus, DataLoadTaskEnd,
-    DataLoadTaskStatus, StoreError, data_load_lease,
+    ClaimedDataLoad, DataLoadEnd, DataLoadPart, DataLoadPlan, DataLoadRecord, DataLoadStatus, DataLoadTask,
+    DataLoadTaskEnd, DataLoadTaskStatus, StoreError, data_load_lease,
 };
 
 use super::DataLoadSettings;
@@ -291,7 +291,13 @@ impl Work<'_> {
         }
         let mut message = format!("{} bars of {symbols} symbols", job.bars);
         if issues > 0 {
-            message.push_str(&format!(", {issues} bars that cannot be left out"));
+            message.push_str(&format!(", {issues} left out because they cannot be"));
+        }
+        let tasks = self.daemon.store.data_load_task_list(self.job_id()).await?;
+        let is_empty = |task: &&DataLoadTask| task.status == DataLoadTaskStatus::Completed && task.bars == 0;
+        match tasks.iter().filter(is_empty).count() {
+            0 => {}
+            empty => message.push_str(&format!(", no bars at all for {empty} of {} tasks", job.tasks_total)),
         }
         let first = job.errors.first();
         let first = first.map(|fault| format!("{} {}: {}", fault.symbol, fault.timeframe, fault.message));

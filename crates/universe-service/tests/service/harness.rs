@@ -57,6 +57,11 @@ impl Place {
         place
     }
 
+    /// Where the database is.
+    pub(crate) fn uri(&self) -> &str {
+        &self.uri
+    }
+
     pub(crate) async fn load(&self, session: Date, rows: Vec<SnapshotRow>) {
         let snapshot: Snapshot = snapshot(session, rows);
         builders::load(&*self.store, &snapshot, 1).await;

@@ -10,9 +10,20 @@ use super::super::failure::Failure;
 use crate::loading_records::{bars_of, volume};
 use crate::{DataLoadPart, Loaded, StoreError};
 
-/// The column that tells when a bar is; an older database may have the other one of the two, or one without a zone.
+/// The column that tells when a bar is, and whether it makes a key together with the symbol.
+///
+/// An older database may have the other one of the two, or one without a zone, or no key.
 const TIME_COLUMN: &str = "\
-select a.attname::text, t.typname::text
+select a.attname::text, t.typname::text, exists (
+  select
+  from pg_index i
+  join pg_attribute s on s.attrelid = i.indrelid and s.attname = 'symbol'
+  where i.indrelid = a.attrelid
+    and i.indisunique
+    and i.indpred is null
+    and i.indnkeyatts = 2
+    and array[i.indkey[0], i.indkey[1]] in (array[s.attnum, a.attnum], array[a.attnum, s.attnum])
+)
 from pg_attribute a
 join pg_type t on t.oid = a.atttypid
 where a.attrelid = to_regclass($1)
@@ -20,6 +31,13 @@ where a.attrelid = to_regclass($1)
   and not a.attisdropped
 order by a.attname = $2 desc
 limit 1";
+
+/// How a table of bars is made.
+struct TimeColumn {
+    name: String,
+    kind: String,
+    is_key: bool,
+}
 
 /// Stores the bars of one length where they differ.
 pub(super) async fn store(
@@ -32,8 +50,8 @@ pub(super) async fn store(
     if bars.is_empty() {
         return Ok(());
     }
-    let (column, kind) = time_column(tx, timeframe).await?;
-    let statement = tx.prepare_cached(&bars_sql(timeframe, &column, &kind)).await?;
+    let column = time_column(tx, timeframe).await?;
+    let statement = tx.prepare_cached(&bars_sql(timeframe, &column)).await?;
     let symbols: Vec<&str> = bars.iter().map(|bar| bar.symbol.as_str()).collect();
     let dates: Vec<Date>;
     let starts: Vec<Timestamp>;
@@ -55,7 +73,7 @@ pub(super) async fn store(
     Ok(())
 }
 
-async fn time_column(tx: &Transaction<'_>, timeframe: Timeframe) -> Result<(String, String), Failure> {
+async fn time_column(tx: &Transaction<'_>, timeframe: Timeframe) -> Result<TimeColumn, Failure> {
     let table = format!("public.{}", timeframe.table());
     let contract = if timeframe.is_dated() { "date" } else { "timestamp" };
     let statement = tx.prepare_cached(TIME_COLUMN).await?;
@@ -66,44 +84,65 @@ async fn time_column(tx: &Transaction<'_>, timeframe: Timeframe) -> Result<(Stri
         ))
     };
     let row = tx.query_opt(&statement, &[&table, &contract]).await?.ok_or_else(missing)?;
-    Ok((row.get(0), row.get(1)))
+    Ok(TimeColumn { name: row.get(0), kind: row.get(1), is_key: row.get(2) })
 }
 
 /// Returns the statement that stores bars; it returns how many are new or changed.
-///
-/// It needs no key of the table: an older one may lack it, or have another.
-fn bars_sql(timeframe: Timeframe, column: &str, kind: &str) -> String {
-    let table = timeframe.table();
+fn bars_sql(timeframe: Timeframe, column: &TimeColumn) -> String {
+    let (table, TimeColumn { name, kind, is_key }) = (timeframe.table(), column);
     let given = if timeframe.is_dated() { "date" } else { "timestamptz" };
     // Where a zone is missing, other programs wrote UTC.
-    let time = match (given, kind) {
+    let time = match (given, kind.as_str()) {
         ("timestamptz", "timestamp") => "u.at at time zone 'UTC'",
         ("timestamptz", "date") => "(u.at at time zone 'America/New_York')::date",
         _ => "u.at",
     };
-    format!(
+    let incoming = format!(
         "with v as (
   select u.symbol, {time} as at,
     trim_scale(u.open * 0.000001) as open, trim_scale(u.high * 0.000001) as high,
     trim_scale(u.low * 0.000001) as low, trim_scale(u.close * 0.000001) as close, u.volume
   from unnest($1::text[], $2::{given}[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
     u (symbol, at, open, high, low, close, volume)
-),
+)"
+    );
+    let differs = "(o.open::numeric, o.high::numeric, o.low::numeric, o.close::numeric, o.volume::bigint)";
+    if *is_key {
+        return format!(
+            "{incoming},
+written as (
+  insert into public.{table} as o (symbol, {name}, open, high, low, close, volume)
+  select v.symbol, v.at, v.open, v.high, v.low, v.close, v.volume
+  from v
+  on conflict (symbol, {name}) do update
+  set open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close,
+    volume = excluded.volume
+  where {differs}
+    is distinct from (
+      excluded.open::numeric, excluded.high::numeric, excluded.low::numeric, excluded.close::numeric,
+      excluded.volume::bigint
+    )
+  returning 1
+)
+select count(*) from written"
+        );
+    }
+    format!(
+        "{incoming},
 changed as (
   update public.{table} o
   set open = v.open, high = v.high, low = v.low, close = v.close, volume = v.volume
   from v
   where o.symbol = v.symbol
-    and o.{column} = v.at
-    and (o.open::numeric, o.high::numeric, o.low::numeric, o.close::numeric, o.volume::bigint)
-      is distinct from (v.open, v.high, v.low, v.close, v.volume)
+    and o.{name} = v.at
+    and {differs} is distinct from (v.open, v.high, v.low, v.close, v.volume)
   returning 1
 ),
 created as (
-  insert into public.{table} (symbol, {column}, open, high, low, close, volume)
+  insert into public.{table} (symbol, {name}, open, high, low, close, volume)
   select v.symbol, v.at, v.open, v.high, v.low, v.close, v.volume
   from v
-  where not exists (select from public.{table} o where o.symbol = v.symbol and o.{column} = v.at)
+  where not exists (select from public.{table} o where o.symbol = v.symbol and o.{name} = v.at)
   returning 1
 )
 select (select count(*) from changed) + (select count(*) from created)"
