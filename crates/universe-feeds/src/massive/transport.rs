@@ -165,7 +165,18 @@ impl Transport {
 
     async fn try_once<T: DeserializeOwned>(&self, what: &str, url: &Url) -> Result<Envelope<T>, Fault> {
         let sent = self.http.get(url.clone()).send().await;
-        let response = sent.map_err(|error| Fault::Passing(self.safe(&words_of(&error))))?;
+        let response = sent.map_err(|error| match distrust_in(&error) {
+            // The next try would meet the same certificate, and so would every other request.
+            Some(reason) => {
+                let detail = format!(
+                    "this machine does not trust the certificate of {} ({reason}); \
+                     check massive.base_url and the machine's root certificates",
+                    self.address()
+                );
+                Fault::Final(MassiveError::Settings { detail })
+            }
+            None => Fault::Passing(self.safe(&words_of(&error))),
+        })?;
         let status = response.status();
         let asked = wait_asked(response.headers());
         let body = self.body(what, response).await;
@@ -277,6 +288,23 @@ fn wait_asked(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::try_from(until.duration_since(sent)).unwrap_or_default())
 }
 
+/// Returns why a certificate is not trusted, where that is what went wrong.
+fn distrust_in(error: &reqwest::Error) -> Option<String> {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(distrust @ rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
+            return Some(distrust.to_string());
+        }
+        // An IO error does not name what it is made of as its source.
+        let within = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        cause = match within {
+            Some(within) => Some(within),
+            None => error.source(),
+        };
+    }
+    None
+}
+
 /// Returns what went wrong with a request, to its root, without its address.
 fn words_of(error: &reqwest::Error) -> String {
     let kind = if error.is_timeout() {
@@ -288,13 +316,11 @@ fn words_of(error: &reqwest::Error) -> String {
     } else {
         "the request failed"
     };
-    let mut root: &dyn std::error::Error = error;
-    while let Some(source) = root.source() {
-        root = source;
+    let mut root = std::error::Error::source(error);
+    while let Some(deeper) = root.and_then(std::error::Error::source) {
+        root = Some(deeper);
     }
-    let detail = root.to_string();
-    let is_plain = !std::ptr::eq(root, std::ptr::from_ref::<reqwest::Error>(error) as *const dyn std::error::Error);
-    if is_plain && !detail.is_empty() { format!("{kind} ({detail})") } else { kind.to_owned() }
+    root.map_or_else(|| kind.to_owned(), |root| format!("{kind} ({root})"))
 }
 
 #[cfg(test)]

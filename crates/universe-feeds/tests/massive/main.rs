@@ -1,6 +1,7 @@
 //! The client of the Massive API against a server that answers like it: every documented answer, limit and fault.
 
 mod bars;
+mod encryption;
 mod faults;
 mod limits;
 mod reference;

@@ -16,10 +16,15 @@ const CONCURRENCY_MAX: usize = 64;
 pub(crate) fn client(config: &Config) -> Result<Client, MassiveError> {
     let key = ApiKey::new(config.get("massive.api_key").unwrap_or_default());
     let mut settings = Settings::new(config.get("massive.base_url").unwrap_or_default(), key);
-    settings.requests_per_minute = number(config, "massive.requests_per_minute");
+    settings.requests_per_minute = u32::try_from(requests_per_minute(config)).unwrap_or(u32::MAX);
     settings.adjusted = config.get("massive.adjusted") != Some("false");
     settings.spread_seed = Surroundings.new_run_id().as_u64_pair().1;
     Client::new(settings)
+}
+
+/// Returns how many requests a minute may be made; 0 for any number.
+pub(crate) fn requests_per_minute(config: &Config) -> u64 {
+    number(config, "massive.requests_per_minute")
 }
 
 /// Returns how many requests are under way at once.
@@ -27,8 +32,7 @@ pub(crate) fn concurrency(config: &Config) -> usize {
     usize::try_from(number(config, "massive.concurrency")).unwrap_or(CONCURRENCY_MAX).clamp(1, CONCURRENCY_MAX)
 }
 
-/// Returns a setting that is checked to be a whole number; one that is too large means the largest.
-fn number(config: &Config, key: &'static str) -> u32 {
-    let number: u64 = config.get(key).and_then(|text| text.parse().ok()).unwrap_or(0);
-    u32::try_from(number).unwrap_or(u32::MAX)
+/// Returns a setting that is checked to be a whole number.
+fn number(config: &Config, key: &'static str) -> u64 {
+    config.get(key).and_then(|text| text.parse().ok()).unwrap_or(0)
 }

@@ -36,6 +36,11 @@ pub(crate) async fn run(
         concurrency: massive::concurrency(config),
         source: config.get("massive.base_url").unwrap_or_default().to_owned(),
     };
+    let requests = total * if command.symbol_changes { 2 } else { 1 };
+    if let Some(minutes) = requests.checked_div(massive::requests_per_minute(config)).filter(|minutes| *minutes > 1) {
+        let words = "massive.requests_per_minute says how many your plan allows";
+        output::remark(global, &format!("note: {requests} requests take about {minutes} minutes; {words}"));
+    }
     let bar = output::progress(global, total, "done");
     let report = load_reference(store, &client, &wish, &Surroundings, &|progress| {
         bar.set_length(progress.total);
