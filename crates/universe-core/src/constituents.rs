@@ -43,6 +43,9 @@ pub struct ConstituentRecord {
     pub first: Date,
     /// The last day that it speaks for.
     pub last: Date,
+    /// Whether whoever it does not name was no constituent; a list of changes with nothing to begin from cannot
+    /// know that.
+    pub knows_all: bool,
     /// Every tenure, in order of symbol and beginning, without overlaps.
     pub tenures: Vec<Tenure>,
 }
@@ -242,7 +245,8 @@ impl ConstituentRecord {
             }
         }
         tenures.extend(open.into_iter().map(|(symbol, from)| Tenure { symbol, from, until: None }));
-        (Self::spanning(source, tenures, baseline.map(|baseline| baseline.day), last.or(seen)), report.issues)
+        let record = Self::spanning(source, tenures, baseline.map(|baseline| baseline.day), last.or(seen));
+        (Self { knows_all: baseline.is_some(), ..record }, report.issues)
     }
 
     /// Takes the member lists of certain days; a change lies between the two lists that differ.
@@ -332,7 +336,7 @@ impl ConstituentRecord {
             || tenures.iter().flat_map(|tenure| [Some(tenure.from.by), tenure.until.map(|until| until.by)]).flatten();
         let first = first.or_else(|| days().min()).unwrap_or(Date::MIN);
         let last = last.or_else(|| days().max()).unwrap_or(first);
-        Self { source: source.to_owned(), first, last, tenures }
+        Self { source: source.to_owned(), first, last, knows_all: true, tenures }
     }
 }
 

@@ -259,6 +259,8 @@ pub enum Reason {
     UniverseRetired,
     /// In or out: as an earlier run left it.
     Restored,
+    /// In or out: somebody put it there by hand, or announced it.
+    Overridden,
 }
 
 /// A listing that leaves the market.
@@ -447,6 +449,7 @@ impl Reason {
             Self::Unlisted => "unlisted",
             Self::UniverseRetired => "universe_retired",
             Self::Restored => "restored",
+            Self::Overridden => "overridden",
         }
     }
 

@@ -9,6 +9,7 @@ mod evaluate;
 pub mod explain;
 mod finish;
 mod numbering;
+mod overrides;
 mod repair;
 mod restore;
 mod share_class;
@@ -155,6 +156,7 @@ impl<'a> Planner<'a> {
             before.insert(id.clone(), if universe.rule.is_some() { members } else { Vec::new() });
         }
         let imported = state.imports.values().flat_map(|list| &list.symbols);
+        let imported = imported.chain(state.overrides.iter().map(|entry| &entry.symbol));
         for symbol in imported.chain(rules.rules.iter().flat_map(|rule| rule.listed_symbols())) {
             numbering.take(symbol);
         }

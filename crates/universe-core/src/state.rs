@@ -20,6 +20,8 @@ pub struct State {
     pub retired: BTreeMap<UniverseId, u64>,
     /// The lists that were imported for universes whose members somebody else decides.
     pub imports: BTreeMap<UniverseId, ImportedList>,
+    /// The members that are put in or left out by hand as of the session to be planned, oldest first.
+    pub overrides: Vec<Override>,
     /// Figures of the market by session, oldest first, none later than the session to be planned.
     pub market: Vec<MarketSession>,
     /// The fingerprint of what the last run of `last_session` held back.
@@ -52,6 +54,34 @@ pub struct RuleMark {
     pub name: String,
     /// The fingerprint of its text.
     pub version: String,
+}
+
+/// A member that is put into a universe, or left out of it, whatever its rule says: by hand, or because a change
+/// was announced ahead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Override {
+    /// The universe.
+    pub universe: UniverseId,
+    /// The symbol.
+    pub symbol: Symbol,
+    /// Whether it is to be a member.
+    pub is_member: bool,
+    /// The first session.
+    pub from: Date,
+    /// The first session no longer; `None` until it is withdrawn.
+    pub until: Option<Date>,
+    /// Why, for people.
+    pub reason: String,
+    /// Who says so.
+    pub actor: String,
+}
+
+impl Override {
+    /// Returns whether it holds for a session.
+    #[must_use]
+    pub fn holds(&self, session: Date) -> bool {
+        self.from <= session && self.until.is_none_or(|until| session < until)
+    }
 }
 
 /// A list of members from outside.

@@ -73,7 +73,7 @@ pub fn agree(records: &[ConstituentRecord], quorum: usize) -> Agreement {
     let first = records.iter().map(|record| record.first).min().unwrap_or(Date::MIN);
     let last = records.iter().map(|record| record.last).max().unwrap_or(first);
     let source = records.iter().map(|record| record.source.as_str()).collect::<Vec<_>>().join(" + ");
-    let record = ConstituentRecord { source, first, last, tenures };
+    let record = ConstituentRecord { source, first, last, knows_all: true, tenures };
     let stopped = stopped(records, &record);
     Agreement { record, disagreements, stopped }
 }
@@ -196,7 +196,8 @@ impl ConstituentRecord {
         if !speaks || self.tenures_of(symbol).any(is_open) {
             return None;
         }
-        Some(self.tenures_of(symbol).any(|tenure| tenure.covers(day)))
+        let is_named = self.tenures_of(symbol).next().is_some();
+        (self.knows_all || is_named).then(|| self.tenures_of(symbol).any(|tenure| tenure.covers(day)))
     }
 }
 

@@ -146,6 +146,17 @@ fn two_of_three_decide_and_the_third_is_named() {
 }
 
 #[test]
+fn changes_without_a_beginning_have_no_say_about_those_they_never_name() {
+    let intervals = [interval(2, "A", JAN, None), interval(3, "B", JAN, Some(MAR))];
+    let (all, _) = ConstituentRecord::from_intervals("all", &intervals, Some(APR));
+    let lines = [change(2, MAR, false, "B")];
+    let (some, _) = ConstituentRecord::from_changes("some", None, &lines, ChangeDates::Effective, Some(APR));
+    let agreed = agree(&[all, some], 2);
+    assert_eq!(agreed.disagreements, []);
+    assert_eq!((on(&agreed.record, FEB), on(&agreed.record, APR)), (vec!["A", "B"], vec!["A"]));
+}
+
+#[test]
 fn an_exact_date_narrows_a_window() {
     let lists = [list(JAN, &["A"]), list(MAR, &["A", "B"])];
     let (windowed, _) = ConstituentRecord::from_lists("lists", &lists);

@@ -99,6 +99,7 @@ pub(crate) fn reason_text(plan: &Plan, universe: &UniversePlan, change: &Change)
         (Reason::Delisted, _) => "delisted".to_owned(),
         (Reason::NotEligible, _) => format!("not eligible any more, {cap}"),
         (Reason::UniverseRetired, _) => "the universe is retired: nothing defines it any more".to_owned(),
+        (Reason::Overridden, _) => "put there by hand".to_owned(),
         (Reason::Restored, _) => plan.cause.as_ref().map_or_else(|| "restored".to_owned(), ToString::to_string),
     }
 }

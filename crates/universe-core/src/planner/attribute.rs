@@ -10,6 +10,9 @@ impl Planner<'_> {
         if let Some(cause) = &self.cause {
             return Change { listing, step: self.step_of(target.category), reason: reason_of(cause, true) };
         }
+        if self.override_of(target, listing).is_some_and(|entry| entry.is_member) {
+            return Change { listing, step: step_of(target.category), reason: Reason::Overridden };
+        }
         let rank = target.ranks.as_ref().map_or(0, |ranks| ranks[listing as usize]);
         let recent = self.is_recent_offering(listing);
         let reason = match &target.basis {
@@ -40,6 +43,9 @@ impl Planner<'_> {
                 step_of(target.category)
             };
             return Change { listing, step, reason: Reason::Delisted };
+        }
+        if self.override_of(target, listing).is_some_and(|entry| !entry.is_member) {
+            return Change { listing, step: step_of(target.category), reason: Reason::Overridden };
         }
         let rank = target.ranks.as_ref().and_then(|ranks| ranks.get(listing as usize)).copied().unwrap_or(0);
         let is_eligible =

@@ -9,7 +9,7 @@ use super::share_class::one_line_per_company;
 use super::{DELISTED_AFTER_ABSENCES, Holds, Planner, Request, Target, Undefined};
 use crate::plan::{Basis, Change, Mode, Reason};
 use crate::rule::{Definition, Groups, Membership, Rule, RuleSet, Selection, ShareClasses};
-use crate::state::State;
+use crate::state::{Override, State};
 use crate::{EvaluationError, Observation, Reading, Symbol, Truth, UniverseId, Usd};
 
 /// What a rule says about one listing as of one session.
@@ -79,7 +79,8 @@ pub fn explain(
     let mut state = state.clone();
     state.universes.values_mut().for_each(|universe| universe.reconstituted_session = None);
     let mut planner = Planner::new(observation, rules, &state, request);
-    let Some((rule, target)) = planner.target_of(id)? else { return Ok(None) };
+    let Some((rule, mut target)) = planner.target_of(id)? else { return Ok(None) };
+    planner.put_overrides(&mut target);
     let Some(listing) = observation.position(symbol) else {
         return Ok(Some(planner.unseen(rule, &target, symbol)));
     };
@@ -150,7 +151,9 @@ impl<'a> Planner<'a> {
             if is_member { self.addition(target, number) } else { self.removal(target, number) };
         let mut questions = vec![self.listed_question(listing)];
         let mut inputs = Vec::new();
-        if let Some(list) = self.list_question(target, &self.observation.symbol[listing]) {
+        if let Some(entry) = self.override_of(target, number) {
+            questions.insert(usize::from(is_member), override_question(entry));
+        } else if let Some(list) = self.list_question(target, &self.observation.symbol[listing]) {
             questions.insert(0, list);
         } else if let Some(lacking) = rule.and_then(|rule| self.lacking(rule)) {
             let found = if was_member { "it was a member" } else { "it was none" };
@@ -350,6 +353,16 @@ impl<'a> Planner<'a> {
         let regime = self.market.map(|market| market.regime);
         Some(when.iter().find(|(of, _)| Some(*of) == regime).map_or(*selection, |(_, other)| *other))
     }
+}
+
+fn override_question(entry: &Override) -> Question {
+    let until = entry.until.map(|until| format!(" until {until}")).unwrap_or_default();
+    let found = format!("{} says so from {}{until}: {}", entry.actor, entry.from, entry.reason);
+    let (asks, holds) = match entry.is_member {
+        true => ("put in by hand", true),
+        false => ("not left out by hand", false),
+    };
+    Question { asks: asks.to_owned(), found, holds: Some(holds) }
 }
 
 fn known(truth: Truth) -> Option<bool> {

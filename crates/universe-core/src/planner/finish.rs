@@ -17,7 +17,11 @@ impl Planner<'_> {
     /// Compares what should be with what is.
     #[must_use]
     pub fn finish(mut self) -> Plan {
-        let targets = std::mem::take(&mut self.targets);
+        let mut targets = std::mem::take(&mut self.targets);
+        // Who restores says exactly who is to be in.
+        if self.cause.is_none() {
+            targets.values_mut().for_each(|target| self.put_overrides(target));
+        }
         let undefined = std::mem::take(&mut self.undefined);
         let mut universes: Vec<UniversePlan> =
             targets.into_values().filter_map(|target| self.compare(target)).collect();

@@ -11,7 +11,7 @@ use crate::rule::{RuleFile, RuleSet};
 use crate::state::{RuleMark, State, UniverseState};
 use crate::{Observation, ObservedListing, Price, SecurityType, Symbol, Usd};
 
-const FULL: Request = Request { mode: Mode::Full, undefined: Undefined::Retire, holds: Holds::Wait };
+pub(super) const FULL: Request = Request { mode: Mode::Full, undefined: Undefined::Retire, holds: Holds::Wait };
 
 /// One listing of a test market; prices are one dollar, so that shares are the cap.
 #[derive(Clone, Debug)]
@@ -85,7 +85,7 @@ fn profile_rules(profile: &str, files: &[(&str, &str)]) -> RuleSet {
 }
 
 /// What a store would hold after the plan was applied.
-fn applied(state: &State, plan: &Plan) -> State {
+pub(super) fn applied(state: &State, plan: &Plan) -> State {
     let mut next = state.clone();
     next.version += 1;
     next.last_session = Some(plan.session);
