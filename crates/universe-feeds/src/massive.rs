@@ -48,6 +48,19 @@ impl Client {
         Ok(Self { transport: Arc::new(Transport::new(settings)?) })
     }
 
+    /// Asks whether the API is there and lets the key in, with as many tries as any request has.
+    ///
+    /// # Errors
+    /// When it does not answer, or refuses the key.
+    pub async fn check(&self) -> Result<(), MassiveError> {
+        let url = self.transport.url(&["v1", "marketstatus", "now"], &[]);
+        match self.transport.get::<serde::de::IgnoredAny>("the status of the market", &url).await {
+            // A gateway need not pass this on; that it answers is enough.
+            Ok(_) | Err(MassiveError::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Asks for the bars of one symbol, a page at a time, in ascending order.
     #[must_use]
     pub fn bars(&self, request: BarRequest) -> BarPages {

@@ -93,6 +93,15 @@ async fn a_range_without_a_session_and_one_that_ends_before_it_begins_have_no_ba
 }
 
 #[tokio::test]
+async fn a_check_tells_whether_the_key_is_let_in() {
+    let server = stand_in();
+    client(&server).check().await.expect("it is let in");
+    let wrong =
+        Client::new(Settings { api_key: ApiKey::new("wrong-key"), ..settings(&server) }).expect("usable settings");
+    assert!(wrong.check().await.expect_err("the key is refused").ends_job());
+}
+
+#[tokio::test]
 async fn the_key_is_in_the_header_and_nowhere_else() {
     let server = stand_in();
     let client = client(&server);

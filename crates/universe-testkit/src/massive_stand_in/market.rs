@@ -58,6 +58,7 @@ pub(super) struct Market {
 
 /// One day in cents, the coarsest that real prices are in.
 struct Day {
+    date: Date,
     open: i64,
     high: i64,
     low: i64,
@@ -79,10 +80,12 @@ impl Market {
         let end = listing.last_session.unwrap_or(self.last_session).min(self.last_session);
         let first = from.max(listing.first_session);
         match timeframe {
-            Timeframe::Day => sessions(first, to.min(end)).map(|date| self.day_bar(&symbol, date)).collect(),
-            Timeframe::Minute => sessions(first, to.min(end)).flat_map(|date| minutes(&symbol, date)).collect(),
+            Timeframe::Day => self.day_bars(&symbol, sessions(first, to.min(end))).collect(),
+            Timeframe::Minute => {
+                days(&symbol, sessions(first, to.min(end))).flat_map(|day| minutes(&symbol, &day)).collect()
+            }
             Timeframe::Hour => {
-                let minutes = sessions(first, to.min(end)).flat_map(|date| minutes(&symbol, date));
+                let minutes = days(&symbol, sessions(first, to.min(end))).flat_map(|day| minutes(&symbol, &day));
                 merged(minutes, |bar| {
                     let second = bar.start.as_second();
                     Timestamp::from_second(second - second.rem_euclid(3_600)).expect("within range")
@@ -93,16 +96,18 @@ impl Market {
                     Timeframe::Month => date.first_of_month(),
                     _ => date.saturating_sub(i32::from(date.weekday().since(Weekday::Sunday)).days()),
                 };
-                let days = sessions(window(first).max(listing.first_session), end);
-                let days = days.filter(|date| from <= window(*date) && window(*date) <= to);
-                merged(days.map(|date| self.day_bar(&symbol, date)), |bar| self.midnight(window(bar.date)))
+                let dates = sessions(window(first).max(listing.first_session), end);
+                let dates = dates.filter(move |date| from <= window(*date) && window(*date) <= to);
+                merged(self.day_bars(&symbol, dates), |bar| self.midnight(window(bar.date)))
             }
         }
     }
 
-    fn day_bar(&self, symbol: &Symbol, date: Date) -> TimedBar {
-        let Day { open, high, low, close, volume } = day(symbol, date);
-        bar(symbol, self.midnight(date), date, [open, high, low, close], volume)
+    fn day_bars(&self, symbol: &Symbol, dates: impl Iterator<Item = Date>) -> impl Iterator<Item = TimedBar> {
+        let day = |Day { date, open, high, low, close, volume }| {
+            bar(symbol, self.midnight(date), date, [open, high, low, close], volume)
+        };
+        days(symbol, dates).map(day)
     }
 
     fn midnight(&self, date: Date) -> Timestamp {
@@ -112,6 +117,7 @@ impl Market {
 
 /// Puts bars together whose windows begin at the same instant.
 fn merged(bars: impl Iterator<Item = TimedBar>, window: impl Fn(&TimedBar) -> Timestamp) -> Vec<TimedBar> {
+    let zone = TimeZoneDatabase::bundled().get("America/New_York").expect("compiled in");
     let mut whole: Vec<TimedBar> = Vec::new();
     for bar in bars {
         let start = window(&bar);
@@ -123,8 +129,7 @@ fn merged(bars: impl Iterator<Item = TimedBar>, window: impl Fn(&TimedBar) -> Ti
                 last.volume += bar.volume;
             }
             None => {
-                let zone = TimeZoneDatabase::bundled().get("America/New_York").expect("compiled in");
-                whole.push(TimedBar { start, date: start.to_zoned(zone).date(), ..bar });
+                whole.push(TimedBar { start, date: start.to_zoned(zone.clone()).date(), ..bar });
             }
         }
     }
@@ -132,10 +137,10 @@ fn merged(bars: impl Iterator<Item = TimedBar>, window: impl Fn(&TimedBar) -> Ti
 }
 
 /// Walks from the open over the low and the high to the close, so that the minutes add up to the day.
-fn minutes(symbol: &Symbol, date: Date) -> Vec<TimedBar> {
+fn minutes(symbol: &Symbol, whole: &Day) -> Vec<TimedBar> {
+    let date = whole.date;
     let (Some(open), Some(close)) = (session_open(date), session_close(date)) else { return Vec::new() };
     let count = (close.as_second() - open.as_second()) / 60;
-    let whole = day(symbol, date);
     let corners = [(0, whole.open), (count / 3, whole.low), (2 * count / 3, whole.high), (count, whole.close)];
     let price = |minute: i64| {
         let leg = corners.windows(2).find(|leg| minute <= leg[1].0).expect("the last leg ends with the session");
@@ -152,19 +157,27 @@ fn minutes(symbol: &Symbol, date: Date) -> Vec<TimedBar> {
     (0..count).map(minute).collect()
 }
 
-fn day(symbol: &Symbol, date: Date) -> Day {
-    let open = close_cents(symbol, previous_session(date));
-    let close = close_cents(symbol, date);
-    let spread = |salt: u64| (open * (mixed(number_of(symbol, date) ^ salt) % 150) as i64) / 10_000;
-    let high = open.max(close) + spread(1);
-    let low = (open.min(close) - spread(2)).max(1);
-    Day { open, high, low, close, volume: 50_000 + mixed(number_of(symbol, date) ^ 3) % 9_000_000 }
+/// Returns sessions that follow one another: each opens at the close before it.
+fn days(symbol: &Symbol, dates: impl Iterator<Item = Date>) -> impl Iterator<Item = Day> {
+    let base = text_number(symbol.as_str());
+    let mut before: Option<(Date, i64)> = None;
+    dates.map(move |date| {
+        let last = previous_session(date);
+        let open = before.filter(|(day, _)| *day == last).map_or_else(|| close_cents(base, last), |(_, close)| close);
+        let close = close_cents(base, date);
+        before = Some((date, close));
+        let number = number_of(base, date);
+        let spread = |salt: u64| (open * (mixed(number ^ salt) % 150) as i64) / 10_000;
+        let high = open.max(close) + spread(1);
+        let low = (open.min(close) - spread(2)).max(1);
+        Day { date, open, high, low, close, volume: 50_000 + mixed(number ^ 3) % 9_000_000 }
+    })
 }
 
 /// A price that goes up and down over the year, with some noise of the day.
-fn close_cents(symbol: &Symbol, date: Date) -> i64 {
+fn close_cents(symbol: u64, date: Date) -> i64 {
     const YEAR: i64 = 365;
-    let base = 500 + (mixed(text_number(symbol.as_str())) % 50_000) as i64;
+    let base = 500 + (mixed(symbol) % 50_000) as i64;
     let days = i64::from(date.year()) * YEAR + i64::from(date.day_of_year()) + base;
     let wave = (days.rem_euclid(YEAR) - YEAR / 2).abs() - YEAR / 4;
     let noise = (mixed(number_of(symbol, date)) % 400) as i64 - 200;
@@ -176,9 +189,9 @@ fn bar(symbol: &Symbol, start: Timestamp, date: Date, cents: [i64; 4], volume: u
     TimedBar { symbol: symbol.clone(), start, date, open, high, low, close, volume }
 }
 
-fn number_of(symbol: &Symbol, date: Date) -> u64 {
+fn number_of(symbol: u64, date: Date) -> u64 {
     let day = i64::from(date.year()) * 400 + i64::from(date.day_of_year());
-    text_number(symbol.as_str()) ^ mixed(day.unsigned_abs())
+    symbol ^ mixed(day.unsigned_abs())
 }
 
 fn text_number(text: &str) -> u64 {
