@@ -64,6 +64,7 @@ pub const OWN_TABLES: &[&str] = &[
     "load",
     "market_session",
     "membership",
+    "membership_override",
     "migration",
     "outbox",
     "run",
@@ -198,9 +199,11 @@ macro_rules! store_conformance {
                 bars_are_stored_with_their_tasks, every_timeframe_has_its_table, loaded_closes_are_observed,
                 a_refused_batch_writes_nothing, a_dead_job_is_taken_over, a_released_job_is_taken_at_once,
                 a_job_that_kills_is_given_up, a_job_is_cancelled, a_job_without_bars_has_no_tasks, jobs_are_listed,
+                old_jobs_are_deleted,
                 events_are_appended;
             time_machine: a_corrected_past_answers_anew_and_is_remembered, a_past_may_be_corrected_twice,
-                superseding_what_is_not_there_is_refused, sources_are_kept_side_by_side;
+                superseding_what_is_not_there_is_refused, sources_are_kept_side_by_side,
+                a_word_about_a_member_counts_while_it_holds;
             keys: keys_are_listed_oldest_first, a_key_is_not_replaced, a_key_is_revoked_once,
                 the_last_use_of_a_key_is_remembered;
             members: universes_are_listed_in_order, members_now_are_in_order_of_rank, caps_are_fresh_and_of_their_time,

@@ -119,6 +119,6 @@ mod tests {
         state = applied(&state, &second);
         assert_eq!(top(&state), ["AA", "BB"], "then the rule counts again, and the first word agrees with it");
         let gone = second.universes.iter().find(|u| u.id.key() == "top_10").expect("planned");
-        assert_eq!((gone.action, gone.removed[0].reason), (Action::Updated, Reason::RankLost(0)));
+        assert_eq!((gone.action, gone.removed[0].reason), (Action::Updated, Reason::NotEligible));
     }
 }

@@ -20,3 +20,26 @@ create table universe.constituent_source (
 comment on table universe.constituent_source is
   'what each source says of the history of a universe, side by side';
 comment on column universe.constituent_source.record is 'its tenures, as they were read from its file';
+
+create table universe.membership_override (
+  override_id uuid not null,
+  environment text not null,
+  type text not null,
+  key text not null,
+  symbol text collate "C" not null,
+  is_member boolean not null,
+  effective_from date not null,
+  effective_until date,
+  reason text not null,
+  actor text not null,
+  recorded_at timestamptz not null,
+  withdrawn_at timestamptz,
+  withdrawn_by text,
+  constraint membership_override_pkey primary key (override_id),
+  constraint membership_override_effective_check check (effective_until is null or effective_from < effective_until)
+);
+create index membership_override_environment_idx on universe.membership_override (environment, effective_from)
+  where withdrawn_at is null;
+comment on table universe.membership_override is
+  'members that are put in or left out by hand, and changes that were announced; never deleted';
+comment on column universe.membership_override.effective_until is 'first session no longer; null until it is withdrawn';

@@ -47,3 +47,25 @@ create table universe_constituent_source (
     loaded_at text not null,
     constraint constituent_source_pkey primary key (environment, type, key, source)
 ) strict, without rowid;
+
+-- Members that are put in or left out by hand, and changes that were announced; never deleted.
+create table universe_membership_override (
+    override_id text not null,
+    environment text not null,
+    type text not null,
+    key text not null,
+    symbol text not null,
+    is_member integer not null,
+    effective_from text not null,
+    -- The first session no longer; null until it is withdrawn.
+    effective_until text,
+    reason text not null,
+    actor text not null,
+    recorded_at text not null,
+    withdrawn_at text,
+    withdrawn_by text,
+    constraint membership_override_pkey primary key (override_id),
+    constraint membership_override_effective_check check (effective_until is null or effective_from < effective_until)
+) strict, without rowid;
+create index membership_override_environment_idx on universe_membership_override (environment, effective_from)
+    where withdrawn_at is null;

@@ -1,11 +1,14 @@
 //! Corrections of the recorded past, and what sources say of it.
 
-use jiff::civil::Date;
 use std::collections::BTreeSet;
 
+use jiff::civil::Date;
 use universe_core::Symbol;
 use universe_core::constituents::{ConstituentRecord, Dating, Tenure};
 use universe_core::plan::{PastChange, PastInterval, Plan, PlannedPresent, RecordedInterval, plan_past};
+use universe_core::state::Override;
+use universe_store::{OverrideRecord, StoreError};
+use uuid::Uuid;
 
 use super::Subject;
 use crate::builders::{
@@ -44,8 +47,7 @@ async fn correction(subject: &Subject, wanted: &[(&str, Date, Option<Date>)]) ->
         })
         .collect();
     let now: BTreeSet<Symbol> = ["MSFT", "NVDA"].map(symbol).into();
-    let (superseded, intervals) =
-        plan_past(&recorded, &wanted, PlannedPresent { session: WEDNESDAY, members: &now });
+    let (superseded, intervals) = plan_past(&recorded, &wanted, PlannedPresent { session: WEDNESDAY, members: &now });
     let source = "the exchange's announcement".to_owned();
     plan.past = vec![PastChange { id: universe(TOP), reason: "corrected", source, superseded, intervals }];
     plan
@@ -115,10 +117,12 @@ pub async fn sources_are_kept_side_by_side(subject: &Subject) {
         source: source.to_owned(),
         first: MONDAY,
         last: WEDNESDAY,
+        knows_all: true,
         tenures: vec![Tenure { symbol: symbol("BRK.B"), from: Dating::by(by), until: Some(Dating::on(WEDNESDAY)) }],
     };
     let (store, id) = (subject.store(), universe("stock_universe:index_sp500"));
-    for (number, record) in [record("wiki", MONDAY), record("mit", MONDAY), record("wiki", TUESDAY)].iter().enumerate() {
+    for (number, record) in [record("wiki", MONDAY), record("mit", MONDAY), record("wiki", TUESDAY)].iter().enumerate()
+    {
         let now = instant(u32::try_from(number).expect("few"));
         store.constituent_source_put(ENVIRONMENT, &id, record, now).await.expect("kept");
     }
@@ -126,4 +130,48 @@ pub async fn sources_are_kept_side_by_side(subject: &Subject) {
     assert_eq!(kept, [record("mit", MONDAY), record("wiki", TUESDAY)]);
     let other = store.constituent_source_list(ENVIRONMENT, &universe(TOP)).await.expect("reads");
     assert_eq!(other, []);
+}
+
+/// A word about a member is part of the state of the sessions that it holds for, until it is withdrawn or replaced.
+pub async fn a_word_about_a_member_counts_while_it_holds(subject: &Subject) {
+    let store = subject.store();
+    let word = |number: u128, text: &str, from: Date, until: Option<Date>| OverrideRecord {
+        override_id: Uuid::from_u128(number),
+        content: Override {
+            universe: universe(TOP),
+            symbol: symbol(text),
+            is_member: true,
+            from,
+            until,
+            reason: "announced".to_owned(),
+            actor: "anna".to_owned(),
+        },
+        recorded_at: instant(u32::try_from(number).expect("small")),
+        withdrawn: None,
+    };
+    let (now, soon) = (word(1, "GME", MONDAY, Some(WEDNESDAY)), word(2, "BRK.B", WEDNESDAY, None));
+    store.override_put(ENVIRONMENT, &now, None).await.expect("kept");
+    store.override_put(ENVIRONMENT, &soon, None).await.expect("kept");
+    let held = async |session: Date| -> Vec<Override> {
+        store.state_read(ENVIRONMENT, session).await.expect("reads").overrides
+    };
+    assert_eq!(held(MONDAY).await, [now.content.clone()]);
+    assert_eq!(held(TUESDAY).await, [now.content.clone()]);
+    assert_eq!(held(WEDNESDAY).await, [soon.content.clone()]);
+    // The next run goes by it.
+    sync(store, &snapshot(MONDAY, six_listings()), 1).await;
+    assert_eq!(members(subject, MONDAY, None).await, "AAPL GME MSFT");
+
+    let amended = word(3, "BRK.B", TUESDAY, None);
+    store.override_put(ENVIRONMENT, &amended, Some(soon.override_id)).await.expect("replaced");
+    assert_eq!(held(WEDNESDAY).await, [amended.content.clone()]);
+    let again = store.override_put(ENVIRONMENT, &word(4, "BRK.B", MONDAY, None), Some(soon.override_id)).await;
+    assert!(matches!(again, Err(StoreError::Conflict { .. })), "{again:?}");
+    assert!(store.override_withdraw(ENVIRONMENT, now.override_id, "bob", instant(9)).await.expect("withdrawn"));
+    assert!(!store.override_withdraw(ENVIRONMENT, now.override_id, "bob", instant(10)).await.expect("known"));
+    assert_eq!(held(MONDAY).await, []);
+    let all = store.override_list(ENVIRONMENT).await.expect("reads");
+    let withdrawals: Vec<_> = all.iter().map(|w| w.withdrawn.as_ref().map(|w| (w.by.as_str(), w.at))).collect();
+    assert_eq!(withdrawals, [Some(("bob", instant(9))), Some(("anna", instant(3))), None]);
+    assert_eq!((all.len(), &all[2]), (3, &amended));
 }

@@ -200,3 +200,50 @@ fn histories_that_cannot_be_taken() {
     refused("later.csv", "index_sp500", &["--source", "overlaps"]).refused(2, &["--yes"]);
     assert_eq!(place.dump(), before);
 }
+
+#[test]
+fn members_are_put_in_and_left_out_by_hand() {
+    for place in Place::on_both_stores() {
+        first_day(&place);
+        let (first, second, third) = (FIRST, next_session(FIRST), next_session(next_session(FIRST)));
+        let until = third.to_string();
+        let from = second.to_string();
+        let add = |arguments: &[&str]| {
+            let by = ["override", "add", "--reason", "announced", "--by", "anna", "--format", "json"];
+            place.run(&[&by, arguments].concat()).done().json()
+        };
+        let today = first.to_string();
+        add(&["MICA", "mega_cap", "--in", "--from", &today, "--until", &until]);
+        let later = add(&["MEGA", "mega_cap", "--out", "--from", &from]);
+        let pending = place.run(&["override", "list", "--pending", "--format", "json"]).done().json();
+        assert_eq!(pending.as_array().map(|list| list.len()), Some(1));
+        assert_eq!((&pending[0]["id"], &pending[0]["by"]), (&later["id"], &json!("anna")));
+
+        place.run(&["sync"]).done();
+        assert!(place.members("mega_cap").contains(&"MICA".to_owned()));
+        assert!(place.members("mega_cap").contains(&"MEGA".to_owned()), "it has not begun");
+        load(&place, second, &stocks());
+        place.run(&["sync"]).done();
+        assert!(!place.members("mega_cap").contains(&"MEGA".to_owned()), "it takes effect by itself");
+        let why = explained(&place, "MEGA", "mega_cap", &[]);
+        assert_eq!(why["recorded"]["reason"], "overridden");
+        let found = deciding(&why)["found"].as_str().expect("a text");
+        assert_eq!(found, format!("anna says so from {second}: announced"));
+
+        load(&place, third, &stocks());
+        let id = later["id"].as_str().expect("an id");
+        place.run(&["override", "withdraw", id, "--by", "bob"]).done();
+        place.run(&["sync"]).done();
+        let members = place.members("mega_cap");
+        assert!(members.contains(&"MEGA".to_owned()) && !members.contains(&"MICA".to_owned()), "{members:?}");
+        let all = place.run(&["override", "list", "--all", "--format", "json"]).done().json();
+        assert_eq!(all[1]["withdrawn"]["by"], "bob");
+        assert_eq!(place.run(&["override", "list", "--format", "json"]).done().json(), json!([]));
+
+        place.run(&["override", "withdraw", id]).refused(1, &["no override", "--all"]);
+        place.run(&["override", "withdraw", "what"]).refused(2, &["is no id"]);
+        let bad = ["override", "add", "MEGA", "mega_cap", "--in", "--reason", "x"];
+        place.run(&[&bad[..], &["--from", "2024-01-06"]].concat()).refused(2, &["2024-01-06"]);
+        place.run(&[&bad[..], &["--from", &until, "--until", &until]].concat()).refused(2, &["not after it begins"]);
+    }
+}

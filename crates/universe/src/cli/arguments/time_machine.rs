@@ -1,6 +1,6 @@
 //! Commands about the past, and about why.
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use jiff::civil::Date;
 
 use super::day;
@@ -30,4 +30,64 @@ pub(crate) struct History {
     /// Only the newest so many lines
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: Option<u32>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum OverrideCommand {
+    /// Put a member in, or leave one out, from a session on
+    #[command(after_help = "\
+Examples:
+  universe override add GME theme_growth --out --reason 'not a growth company' --until 2024-07-01
+  universe override add NEWCO index_sp500 --in --from 2024-03-18 --reason 'announced on 2024-03-04'")]
+    Add(OverrideAdd),
+    /// List what holds or will hold
+    List(OverrideList),
+    /// Withdraw one; from the next run on the rule decides again
+    Withdraw {
+        /// Its id
+        id: String,
+        /// Who says so, instead of the user
+        #[arg(long, value_name = "NAME")]
+        by: Option<String>,
+    },
+}
+
+#[derive(Args)]
+#[command(group(clap::ArgGroup::new("place").required(true).args(["is_in", "is_out"])))]
+pub(crate) struct OverrideAdd {
+    /// The symbol
+    pub(crate) symbol: String,
+    /// The universe: its key, or type:key
+    pub(crate) universe: String,
+    /// It is to be a member
+    #[arg(long = "in")]
+    pub(crate) is_in: bool,
+    /// It is not to be one
+    #[arg(long = "out")]
+    pub(crate) is_out: bool,
+    /// The first session, instead of today: a later one is an announced change, which takes effect by itself
+    #[arg(long, value_name = "DATE", value_parser = day)]
+    pub(crate) from: Option<Date>,
+    /// The first session no longer; without one it holds until it is withdrawn
+    #[arg(long, value_name = "DATE", value_parser = day)]
+    pub(crate) until: Option<Date>,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    /// Who says so, instead of the user
+    #[arg(long, value_name = "NAME")]
+    pub(crate) by: Option<String>,
+    /// The id of the one that it takes the place of
+    #[arg(long, value_name = "ID")]
+    pub(crate) replaces: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct OverrideList {
+    /// Only those that have not begun: announced changes
+    #[arg(long)]
+    pub(crate) pending: bool,
+    /// Also those that ended or were withdrawn
+    #[arg(long, conflicts_with = "pending")]
+    pub(crate) all: bool,
 }
