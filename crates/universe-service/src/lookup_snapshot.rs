@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use jiff::civil::Date;
 use serde::Serialize;
 use serde_json::json;
@@ -19,23 +19,23 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use universe_core::expression::{Address, SetExpression};
 use universe_core::rule::RuleSet;
-use universe_core::{Symbol, UniverseId, resolve_symbol};
+use universe_core::{Symbol, UniverseId, UniverseType, resolve_symbol};
 use universe_store::{MemberRecord, Store, StoreError, UniverseRecord};
 
 pub use body::Body;
-use read::{Unchanged, read};
+use read::{Reading, read};
 
 use crate::lookup::combine;
 use crate::{LookupError, resolve};
 
-/// How often the store is asked whether anything changed; half of the time within which answers are fresh.
-const POLL_EVERY: Duration = Duration::from_millis(50);
+/// How often the store is asked whether anything changed: a quarter of the time within which answers are fresh.
+const POLL_EVERY: Duration = Duration::from_millis(25);
 
 /// How long the store is left alone after it could not answer.
 const POLL_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// After how many polls entries are compared that other programs may have written, which raise no version.
-const POLLS_PER_COMPARISON: u32 = 100;
+const POLLS_PER_COMPARISON: u32 = 200;
 
 /// How many combinations of universes are kept ready; more are answered, but computed each time.
 const COMBINATIONS_MAX: usize = 256;
@@ -74,6 +74,21 @@ pub struct ReadyAnswer {
     pub symbols: Body,
 }
 
+/// An answer as it is sent; members and their figures are many, so it is written without a detour.
+#[derive(Serialize)]
+struct Members<'a> {
+    #[serde(rename = "type")]
+    universe_type: Option<UniverseType>,
+    key: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    as_of: Option<Date>,
+    count: usize,
+    symbols: &'a [&'a Symbol],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    members: Option<&'a [MemberRecord]>,
+}
+
 /// A place that a symbol has in a universe.
 #[derive(Clone, Copy, Debug)]
 struct Seat {
@@ -105,6 +120,9 @@ pub struct Lookups {
     store: Arc<dyn Store>,
     environment: String,
     current: ArcSwap<LookupSnapshot>,
+    opened_at: Instant,
+    /// When the store last said that the snapshot is what it has, in milliseconds after the opening.
+    confirmed_ms: AtomicU64,
 }
 
 impl Lookups {
@@ -133,16 +151,19 @@ impl Lookups {
     /// Returns the newest snapshot.
     #[must_use]
     pub fn current(&self) -> Arc<LookupSnapshot> {
-    opened_at: Instant,
-    /// When the store last said that the snapshot is what it has, in milliseconds after the opening.
-    confirmed_ms: AtomicU64,
         self.current.load_full()
+    }
+
+    /// Returns the newest snapshot to look at for a moment, without counting a reader.
+    #[must_use]
+    pub fn borrowed(&self) -> Guard<Arc<LookupSnapshot>> {
+        self.current.load()
     }
 
     /// Keeps the snapshot current until `shutdown` says true; a store that cannot answer delays it.
     ///
-    /// Universes that changed are served first. The figures of the members of the others (caps, sectors) are
-    /// read after that, and later if there is another version meanwhile.
+    /// Who is a member is served first. The figures of members (caps, sectors) are read after that, and later if
+    /// there is another version meanwhile; until then they are those of the snapshot before.
     pub async fn run(&self, mut shutdown: watch::Receiver<bool>) {
         let mut polls = 0_u32;
         let mut pause = POLL_EVERY;
@@ -155,11 +176,7 @@ impl Lookups {
             polls = polls.wrapping_add(1);
             let has_failed = pause == POLL_AFTER_FAILURE;
             pause = match self.poll(polls.is_multiple_of(POLLS_PER_COMPARISON), &mut are_figures_old).await {
-                Ok(()) => {
-                    let now = u64::try_from(self.opened_at.elapsed().as_millis()).unwrap_or(u64::MAX);
-                    self.confirmed_ms.store(now, Ordering::Relaxed);
-                    POLL_EVERY
-                }
+                Ok(()) => POLL_EVERY,
                 Err(error) => {
                     if !has_failed {
                         tracing::warn!(%error, "lookups cannot be refreshed; the last known members are served");
@@ -188,7 +205,7 @@ impl Lookups {
         Ok(())
     }
 
-    /// Serves the universes that changed since the snapshot was made; returns whether there are any.
+    /// Serves the members of universes that changed since the snapshot was made; returns whether there are any.
     ///
     /// # Errors
     /// When the database cannot be read; the snapshot is then as it was.
@@ -196,22 +213,22 @@ impl Lookups {
         let before = self.current();
         let is_newer = self.store.head_version(&self.environment).await? != before.version;
         if !is_newer && !compare_entries {
+            self.confirm();
             return Ok(false);
         }
-        let t0 = tokio::time::Instant::now();
         let changed = read(&*self.store, &self.environment, Reading::Members(&before)).await?;
-        if is_newer { eprintln!("refresh {:?}", t0.elapsed()); }
         let is_changed = is_newer || changed.list != before.list;
         if is_changed {
             self.publish(changed);
         }
+        self.confirm();
         Ok(is_changed)
     }
 
     /// Reads every universe again, for the figures of its members.
     async fn refresh_figures(&self) -> Result<(), StoreError> {
         let before = self.current();
-        self.publish(read(&*self.store, &self.environment, Some(&before), Unchanged::ReadAgain).await?);
+        self.publish(read(&*self.store, &self.environment, Reading::Everything(Some(&before))).await?);
         Ok(())
     }
 
@@ -222,7 +239,14 @@ impl Lookups {
             if self.store.head_version(&self.environment).await? != self.current.load().version {
                 return Ok(());
             }
+            self.confirm();
         }
+    }
+
+    /// Notes that the store has just said that the snapshot is what it has.
+    fn confirm(&self) {
+        let now = u64::try_from(self.opened_at.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.confirmed_ms.store(now, Ordering::Relaxed);
     }
 
     /// Serves a snapshot, and compresses its answers so that few requests have to wait for that.
@@ -285,6 +309,12 @@ impl LookupSnapshot {
     #[must_use]
     pub fn list(&self) -> &Body {
         &self.list
+    }
+
+    /// Returns the answer about a universe by its `type:key`, or by its key where only one type has it.
+    #[must_use]
+    pub fn ready(&self, asked: &str) -> Option<&Arc<ReadyAnswer>> {
+        self.ready.get(asked)
     }
 
     /// Answers a question about a universe, an alias, or a set expression.
@@ -380,26 +410,19 @@ impl ReadyAnswer {
     /// Puts the answers together; `name` is an expression where there is no universe.
     #[must_use]
     pub fn new(id: Option<&UniverseId>, name: &str, members: &[MemberRecord], as_of: Option<Date>) -> Self {
-        let universe_type = id.map(|id| id.universe_type);
-        let key = id.map_or(name, UniverseId::key);
         let symbols: Vec<&Symbol> = members.iter().map(|member| &member.symbol).collect();
+        let answer = Members {
+            universe_type: id.map(|id| id.universe_type),
+            key: id.map_or(name, UniverseId::key),
+            name: None,
+            as_of,
+            count: members.len(),
+            symbols: &symbols,
+            members: None,
+        };
         Self {
-            members: Body::json(&json!({
-                "type": universe_type,
-                "key": key,
-                "name": name,
-                "as_of": as_of,
-                "count": members.len(),
-                "symbols": symbols,
-                "members": members,
-            })),
-            symbols: Body::json(&json!({
-                "type": universe_type,
-                "key": key,
-                "as_of": as_of,
-                "count": members.len(),
-                "symbols": symbols,
-            })),
+            symbols: Body::json(&answer),
+            members: Body::json(&Members { name: Some(name), members: Some(members), ..answer }),
         }
     }
 

@@ -1,10 +1,11 @@
-//! Reading a snapshot from the store: what changed, or everything, but never a mixture of versions.
+//! Reading a snapshot from the store: who is a member, or everything, but never a mixture of versions.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use futures_util::{StreamExt as _, TryStreamExt as _};
 use jiff::civil::Date;
-use universe_store::{Store, StoreError};
+use universe_core::Symbol;
+use universe_store::{MemberRecord, Store, StoreError, UniverseRecord};
 
 use super::{LookupSnapshot, ReadyUniverse};
 
@@ -14,68 +15,117 @@ const RUNS_LOOKED_AT: u32 = 20;
 /// How often a snapshot is read again because a run committed while it was being read.
 const READS_MAX: usize = 3;
 
-/// How many universes that changed are read at a time.
-const READS_AT_ONCE: usize = 4;
-
-/// What becomes of universes that did not change since the snapshot before.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unchanged {
-    /// They are taken over.
-    Keep,
-    /// They are read again, for the figures of their members.
-    ReadAgain,
+/// How much is read; each comes with the snapshot before.
+#[derive(Clone, Copy)]
+pub(super) enum Reading<'a> {
+    /// Who is a member of what changed; the figures of members are those of the snapshot before.
+    Members(&'a LookupSnapshot),
+    /// Everything, with the figures of every member.
+    Everything(Option<&'a LookupSnapshot>),
 }
 
 /// Reads a snapshot in which nothing is of different versions.
 pub(super) async fn read(
     store: &dyn Store,
     environment: &str,
-    before: Option<&LookupSnapshot>,
-    unchanged: Unchanged,
+    reading: Reading<'_>,
 ) -> Result<LookupSnapshot, StoreError> {
     let mut reads = 0;
     loop {
         let version = store.head_version(environment).await?;
-        let snapshot = read_once(store, environment, before, unchanged, version).await?;
+        let as_of = newest_session(store, environment).await?;
+        let universes = match reading {
+            Reading::Members(before) => read_members(store, environment, before, as_of).await?,
+            Reading::Everything(before) => read_everything(store, environment, before, as_of).await?,
+        };
         reads += 1;
         if reads == READS_MAX || store.head_version(environment).await? == version {
-            return Ok(snapshot);
+            return Ok(LookupSnapshot::new(version, as_of, universes));
         }
     }
 }
 
-async fn read_once(
+async fn read_everything(
     store: &dyn Store,
     environment: &str,
     before: Option<&LookupSnapshot>,
-    unchanged: Unchanged,
-    version: u64,
-) -> Result<LookupSnapshot, StoreError> {
-    let as_of = newest_session(store, environment).await?;
-    let records = store.universe_list(environment).await?;
-    let universes = futures_util::stream::iter(records.into_iter().map(|record| async move {
-        let same = before.and_then(|before| before.universe(&record.id)).filter(|known| known.record == record);
-        if let Some(same) = same.filter(|_| unchanged == Unchanged::Keep && before.is_some_and(|b| b.as_of == as_of)) {
-            return Ok::<_, StoreError>(Some(Arc::clone(same)));
-        }
+    as_of: Option<Date>,
+) -> Result<Vec<Arc<ReadyUniverse>>, StoreError> {
+    let mut universes = Vec::new();
+    // One after the other: whatever changes meanwhile is read in between.
+    for record in store.universe_list(environment).await? {
         // SQLite answers without ever waiting: whoever looks out for a newer version must get a turn.
         tokio::task::yield_now().await;
-        let Some(found) = store.member_list(environment, &record.id, None, None).await? else { return Ok(None) };
+        let Some(found) = store.member_list(environment, &record.id, None, None).await? else { continue };
         let ready = ReadyUniverse::new(found.universe, found.members, as_of);
         // Of equal answers the old one is kept, which may be compressed already.
-        Ok(Some(match same {
-            Some(same) if same.answer.members == ready.answer.members => Arc::clone(same),
-            Some(_) | None => Arc::new(ready),
-        }))
-    }))
-    .buffered(match unchanged {
-        Unchanged::Keep => READS_AT_ONCE,
-        // One after the other: whatever changes meanwhile is read in between.
-        Unchanged::ReadAgain => 1,
-    })
-    .try_collect::<Vec<_>>()
-    .await?;
-    Ok(LookupSnapshot::new(version, as_of, universes.into_iter().flatten().collect()))
+        let same = before.and_then(|before| before.universe(&record.id));
+        let is_same = |same: &&Arc<ReadyUniverse>| same.record == record && same.answer.members == ready.answer.members;
+        universes.push(same.filter(is_same).map_or_else(|| Arc::new(ready), Arc::clone));
+    }
+    Ok(universes)
+}
+
+async fn read_members(
+    store: &dyn Store,
+    environment: &str,
+    before: &LookupSnapshot,
+    as_of: Option<Date>,
+) -> Result<Vec<Arc<ReadyUniverse>>, StoreError> {
+    let records = store.universe_list(environment).await?;
+    let same = |record: &UniverseRecord| before.universe(&record.id).filter(|known| known.record == *record);
+    let mut changed = match records.iter().all(|record| same(record).is_some()) {
+        true => BTreeMap::new(),
+        // An entry that cannot be understood spoils only itself, below.
+        false => store.state_read(environment, Date::MAX).await.map(|state| state.universes).unwrap_or_default(),
+    };
+    let figures = if changed.is_empty() { HashMap::new() } else { figures_of(before) };
+    let mut universes = Vec::with_capacity(records.len());
+    for record in records {
+        universes.push(match (same(&record), changed.remove(&record.id)) {
+            (Some(same), _) if before.as_of == as_of => Arc::clone(same),
+            (Some(same), _) => Arc::new(ReadyUniverse::new(record, same.members.clone(), as_of)),
+            (None, Some(now)) => {
+                let members = described(&record, now.members, before.universe(&record.id), &figures, as_of);
+                Arc::new(ReadyUniverse::new(record, members, as_of))
+            }
+            (None, None) => match store.member_list(environment, &record.id, None, None).await? {
+                Some(found) => Arc::new(ReadyUniverse::new(found.universe, found.members, as_of)),
+                None => continue,
+            },
+        });
+    }
+    Ok(universes)
+}
+
+/// Returns what a snapshot says of each symbol.
+fn figures_of(snapshot: &LookupSnapshot) -> HashMap<&Symbol, &MemberRecord> {
+    let members = snapshot.universes.iter().flat_map(|universe| &universe.members);
+    members.map(|member| (&member.symbol, member)).collect()
+}
+
+/// Puts members together with what was known of them.
+fn described(
+    record: &UniverseRecord,
+    symbols: Vec<Symbol>,
+    before: Option<&Arc<ReadyUniverse>>,
+    figures: &HashMap<&Symbol, &MemberRecord>,
+    as_of: Option<Date>,
+) -> Vec<MemberRecord> {
+    let members = before.iter().flat_map(|universe| &universe.members);
+    let since: HashMap<&Symbol, Option<Date>> = members.map(|member| (&member.symbol, member.since)).collect();
+    let describe = |(at, symbol): (usize, Symbol)| {
+        let known = figures.get(&symbol);
+        MemberRecord {
+            company_name: known.and_then(|known| known.company_name.clone()),
+            rank: u32::try_from(at + 1).ok().filter(|_| record.is_ranked),
+            market_cap: known.and_then(|known| known.market_cap),
+            sector: known.and_then(|known| known.sector.clone()),
+            since: since.get(&symbol).copied().unwrap_or(as_of),
+            symbol,
+        }
+    };
+    symbols.into_iter().enumerate().map(describe).collect()
 }
 
 /// Returns the session of the newest run, which the memberships of today stand at.
