@@ -14,9 +14,10 @@ test: ## Run all tests on private PostgreSQL and Redis servers, installing those
 	scripts/install-test-servers.sh
 	cargo run --quiet --locked --bin with-servers -- scripts/run-tests.sh
 
-bench: ## Measure against the floor of the same rows in plain SQL, on both stores
+bench: ## Measure runs beside the same rows in plain SQL, and lookups beside Redis
 	scripts/install-test-servers.sh
 	cargo run --quiet --locked --bin with-servers -- cargo bench --locked -p universe-service --bench sync
+	cargo run --quiet --locked --bin with-servers -- cargo bench --locked -p universe --bench lookups
 	cargo run --quiet --locked --bin with-servers -- cargo bench --locked -p universe --bench maintenance
 
 demo: ## Simulate a month of sessions and show what it did

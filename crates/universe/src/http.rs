@@ -8,6 +8,7 @@ mod gate;
 mod input;
 mod jobs;
 pub(crate) mod keys;
+mod lane;
 mod listen;
 mod lookups;
 mod metrics;
@@ -16,6 +17,7 @@ mod problem;
 mod runs;
 mod schemas;
 mod system;
+mod time_machine;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -39,6 +41,7 @@ use utoipa_axum::routes;
 use self::events::EventFeed;
 use self::gate::{BODY_BYTES_MAX, Gate};
 use self::keys::Keys;
+use self::lane::Lane;
 use self::problem::Problem;
 
 /// How often the rules are read again, which say what an alias means.
@@ -128,7 +131,7 @@ async fn lasts(shutdown: &mut watch::Receiver<bool>, wait: Duration) -> bool {
 /// Answers requests until the server is told to stop, then finishes what it began.
 pub(crate) async fn serve(app: Arc<App>, listener: TcpListener) {
     let keeping = tokio::spawn(Arc::clone(&app).keep_current());
-    listen::answer(listener, router(&app), app.shutdown.clone()).await;
+    listen::answer(listener, Lane::new(Arc::clone(&app)), router(&app), app.shutdown.clone()).await;
     keeping.abort();
     app.keys.note_uses(app.daemon.ambient.now()).await;
 }
@@ -162,17 +165,20 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(lookups::list_universe_symbols))
         .routes(routes!(lookups::list_universe_changes))
         .routes(routes!(lookups::list_symbol_universes))
+        .routes(routes!(time_machine::explain))
+        .routes(routes!(time_machine::list_universe_history))
+        .routes(routes!(time_machine::list_symbol_history))
         .routes(routes!(events::list_events))
         .routes(routes!(events::stream_events))
+        .routes(routes!(jobs::create_job, jobs::list_jobs))
+        .routes(routes!(jobs::show_job))
+        .routes(routes!(jobs::cancel_job))
         .routes(routes!(admin::rebuild_cache))
         .routes(routes!(admin::show_run_to_administrator))
         .routes(routes!(system::show_health))
         .routes(routes!(system::show_readiness))
         .routes(routes!(system::show_metrics))
         .routes(routes!(system::show_openapi))
-        .routes(routes!(jobs::create_job, jobs::list_jobs))
-        .routes(routes!(jobs::show_job))
-        .routes(routes!(jobs::cancel_job))
         .routes(routes!(system::show_documentation))
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use axum::body::{Body, HttpBody as _};
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -57,16 +57,33 @@ impl Gate {
 
     /// Returns the id that the client gave a request, where it is harmless, or a new one.
     fn request_id(&self, headers: &HeaderMap) -> HeaderValue {
-        let is_harmless = |value: &&HeaderValue| {
-            let bytes = value.as_bytes();
+        let mut id = Vec::with_capacity(REQUEST_ID_LEN_MAX);
+        self.write_request_id(headers.get(&REQUEST_ID).map(HeaderValue::as_bytes), &mut id);
+        HeaderValue::from_maybe_shared(Bytes::from(id)).unwrap_or(HeaderValue::from_static("0"))
+    }
+
+    /// Writes the id that the client gave a request, where it is harmless, or a new one.
+    pub(super) fn write_request_id(&self, given: Option<&[u8]>, out: &mut Vec<u8>) {
+        let is_harmless = |bytes: &&[u8]| {
             let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
             (1..=REQUEST_ID_LEN_MAX).contains(&bytes.len()) && bytes.iter().all(is_plain)
         };
-        if let Some(given) = headers.get(&REQUEST_ID).filter(is_harmless) {
-            return given.clone();
+        if let Some(given) = given.filter(is_harmless) {
+            return out.extend_from_slice(given);
         }
         let number = self.requests.fetch_add(1, Ordering::Relaxed);
-        HeaderValue::from_str(&format!("{:08x}-{number:x}", self.process)).unwrap_or(HeaderValue::from_static("0"))
+        // Every answer has one: not worth the machinery of formatting.
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digit = |number: u64, at: u32| DIGITS[(number >> (4 * at) & 0xf) as usize];
+        out.extend((0..8).rev().map(|at| digit(self.process.into(), at)));
+        out.push(b'-');
+        let length = 16 - (number | 1).leading_zeros() / 4;
+        out.extend((0..length).rev().map(|at| digit(number, at)));
+    }
+
+    /// Returns whether a request without a key goes to a name that a page in a browser here may have made up.
+    pub(super) fn is_foreign_name(&self, host: &str) -> bool {
+        self.names_of_this_machine_only && !is_this_machine(host)
     }
 }
 
@@ -157,7 +174,7 @@ fn check_origin(app: &App, request: &Request) -> Result<(), Problem> {
     }
     let text = |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
     let host = text(header::HOST).or_else(|| request.uri().authority().map(|authority| authority.as_str()));
-    let is_foreign_name = app.gate.names_of_this_machine_only && host.is_some_and(|host| !is_this_machine(host));
+    let is_foreign_name = host.is_some_and(|host| app.gate.is_foreign_name(host));
     let is_foreign_page = text(header::ORIGIN)
         .is_some_and(|origin| !origin.split_once("://").is_some_and(|(_, host)| is_this_machine(host)));
     if is_foreign_name || is_foreign_page {

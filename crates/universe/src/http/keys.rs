@@ -142,18 +142,22 @@ impl Keys {
                 &*found
             }
         };
-        // Comparing two `blake3::Hash` takes the same time whatever is in them.
-        if known.hash != given_hash || !known.is_valid_at(now) {
-            return Err(Refusal::Wrong);
+        known.admit(&given_hash, needed, now)
+    }
+
+    /// Returns whether a key may read, as far as memory knows; where it may not, [`Self::check`] says why.
+    pub(crate) fn admits_reader(&self, given: Option<&str>, now: Timestamp) -> bool {
+        if !self.are_asked_for() {
+            return true;
         }
-        if known.scope < needed {
-            return Err(Refusal::Scope);
+        let Some(given) = given else { return false };
+        let given_hash = hash(given);
+        if let Some(known) = self.configured.as_ref().filter(|known| known.hash == given_hash) {
+            return known.admit(&given_hash, Scope::Read, now).is_ok();
         }
-        if known.limiter.as_ref().is_some_and(|limiter| limiter.check().is_err()) {
-            return Err(Refusal::TooOften);
-        }
-        known.was_used.store(true, Ordering::Relaxed);
-        Ok(())
+        let stored = self.stored.load();
+        let known = id_of(given).and_then(|id| stored.get(id));
+        known.is_some_and(|known| known.admit(&given_hash, Scope::Read, now).is_ok())
     }
 
     /// Finds the key with the id of the one given: in memory to read, in the store to change something.
@@ -235,6 +239,25 @@ impl Known {
             was_used: AtomicBool::new(false),
             record: Some(record),
         })
+    }
+
+    /// Lets somebody in who gave a key with this hash, and counts it.
+    fn admit(&self, given: &blake3::Hash, needed: Scope, now: Timestamp) -> Result<(), Refusal> {
+        // Comparing two `blake3::Hash` takes the same time whatever is in them.
+        if self.hash != *given || !self.is_valid_at(now) {
+            return Err(Refusal::Wrong);
+        }
+        if self.scope < needed {
+            return Err(Refusal::Scope);
+        }
+        if self.limiter.as_ref().is_some_and(|limiter| limiter.check().is_err()) {
+            return Err(Refusal::TooOften);
+        }
+        // Written only when it changes: many cores look at it.
+        if !self.was_used.load(Ordering::Relaxed) {
+            self.was_used.store(true, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     fn is_valid_at(&self, now: Timestamp) -> bool {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use axum::body::Body as HttpBody;
+use axum::body::{Body as HttpBody, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -241,28 +241,48 @@ async fn symbols_as_of(app: &App, asked: &str, day: Date) -> Result<BTreeSet<Sym
     }
 }
 
-/// Sends an answer: nothing when the client has it, compressed when the client takes that.
+/// What is sent of an answer, and under which name.
+pub(super) struct Sent<'a> {
+    pub(super) etag: &'a str,
+    /// What tells the names of the same content in other bytes apart.
+    pub(super) etag_ending: &'static str,
+    pub(super) is_compressed: bool,
+    /// Nothing when the client has it.
+    pub(super) bytes: Option<&'a Bytes>,
+}
+
+pub(super) const CACHE_CONTROL: &str = "private, no-cache";
+pub(super) const VARY: &str = "accept-encoding, x-api-key";
+
+/// Chooses what is sent: nothing when the client has it, compressed when the client takes that.
+pub(super) fn choose<'a>(body: &'a Body, accept_encoding: Option<&str>, if_none_match: Option<&str>) -> Sent<'a> {
+    let gzip = accept_encoding.filter(|accepted| accepts_gzip(accepted)).and_then(|_| body.gzip());
+    let is_known = if_none_match.is_some_and(|known| names(known, body.etag()));
+    Sent {
+        etag: body.etag(),
+        // Different bytes have different names; either says that the client has the content.
+        etag_ending: if gzip.is_some() { "-gzip" } else { "" },
+        is_compressed: gzip.is_some(),
+        bytes: if is_known { None } else { Some(gzip.unwrap_or(body.plain())) },
+    }
+}
+
+/// Sends an answer.
 pub(super) fn send(body: &Body, headers: &HeaderMap) -> Response {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    let gzip = text(header::ACCEPT_ENCODING).filter(|accepted| accepts_gzip(accepted)).and_then(|_| body.gzip());
-    // Different bytes have different names; either says that the client has the content.
-    let etag = format!("\"{}{}\"", body.etag(), if gzip.is_some() { "-gzip" } else { "" });
-    let is_known = text(header::IF_NONE_MATCH).is_some_and(|known| names(known, body.etag()));
-    let mut response = Response::new(match (is_known, gzip) {
-        (true, _) => HttpBody::empty(),
-        (false, Some(gzip)) => HttpBody::from(gzip.clone()),
-        (false, None) => HttpBody::from(body.plain().clone()),
-    });
+    let sent = choose(body, text(header::ACCEPT_ENCODING), text(header::IF_NONE_MATCH));
+    let etag = format!("\"{}{}\"", sent.etag, sent.etag_ending);
+    let mut response = Response::new(sent.bytes.map_or_else(HttpBody::empty, |bytes| HttpBody::from(bytes.clone())));
     let headers = response.headers_mut();
     headers.insert(header::ETAG, HeaderValue::from_str(&etag).unwrap_or(HeaderValue::from_static("\"\"")));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding, x-api-key"));
-    if is_known {
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(CACHE_CONTROL));
+    headers.insert(header::VARY, HeaderValue::from_static(VARY));
+    if sent.bytes.is_none() {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         return response;
     }
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if gzip.is_some() {
+    if sent.is_compressed {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     response

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::extract::MatchedPath;
 use axum::http::{Method, StatusCode};
+use metrics::SharedString;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use serde_json::Value;
 use universe_store::OutboxEntry;
@@ -41,6 +42,21 @@ fn describe() {
 /// Counts one request.
 pub(crate) fn note_request(method: &Method, route: Option<&MatchedPath>, status: StatusCode, took: Duration) {
     let route = route.map_or_else(|| "unknown".to_owned(), |route| route.as_str().to_owned());
+    let class = match status.as_u16() {
+        ..=299 => "2xx",
+        300..=399 => "3xx",
+        400..=499 => "4xx",
+        500.. => "5xx",
+    };
+    request_seconds(route, method, class).record(took.as_secs_f64());
+}
+
+/// Returns what counts the requests of a route.
+pub(crate) fn request_seconds(
+    route: impl Into<SharedString>,
+    method: &Method,
+    class: &'static str,
+) -> metrics::Histogram {
     // A client can invent methods.
     let method = match *method {
         Method::GET => "GET",
@@ -48,14 +64,8 @@ pub(crate) fn note_request(method: &Method, route: Option<&MatchedPath>, status:
         Method::POST => "POST",
         _ => "other",
     };
-    let class = match status.as_u16() {
-        ..=299 => "2xx",
-        300..=399 => "3xx",
-        400..=499 => "4xx",
-        500.. => "5xx",
-    };
+    let route: SharedString = route.into();
     metrics::histogram!("universe_http_request_seconds", "route" => route, "method" => method, "status" => class)
-        .record(took.as_secs_f64());
 }
 
 /// Counts what an event tells; `is_known` says which universes there are.

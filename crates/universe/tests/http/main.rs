@@ -8,6 +8,7 @@ mod events;
 #[expect(dead_code, reason = "shared with the tests of the command line, which use all of it")]
 mod harness;
 mod keys;
+mod lane;
 mod logs;
 mod lookups;
 #[path = "../cli/market.rs"]
@@ -16,3 +17,4 @@ mod openapi;
 mod refusals;
 mod runs;
 mod server;
+mod time_machine;
