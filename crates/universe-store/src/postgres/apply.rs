@@ -49,6 +49,18 @@ update universe.head
 set run_number = $2, event_number = $3
 where environment = $1";
 
+/// Takes the instants over that the table itself noted, for whoever asks later whether somebody else wrote an entry.
+const ENTRIES_FOLLOW: &str = "\
+update universe.universe u
+set entry_updated_at = (
+  select e.updated_at::timestamptz
+  from public.cache_entries e
+  where e.environment = $1 and e.type = u.type and e.key = u.key
+  order by e.id
+  limit 1
+)
+where u.environment = $1 and u.entry_updated_at = $2 and not u.is_retired";
+
 /// Which universes have a row, and what other programs' entries say that stand in the place of those without.
 const UNIVERSES_FOUND: &str = "\
 select w.type, w.key, u.universe_id, u.is_retired, e.value::text
@@ -178,6 +190,9 @@ pub(super) async fn run_apply(
     )?;
     ids.extend(numbered);
     memberships_write(&tx, plan, number, &ids, &live).await?;
+    if !sql.entry_instant_is_kept {
+        tx.execute(ENTRIES_FOLLOW, &[&run.environment, &now]).await?;
+    }
     past_write(&tx, &run.environment, number, &plan.past).await?;
     tx.commit().await?;
     Ok(())

@@ -17,6 +17,8 @@ pub(super) struct Columns {
     pub(super) is_active: &'static str,
     /// Whether `(type, key, environment)` identifies an entry; older tables have other keys.
     pub(super) entry_key_is_unique: bool,
+    /// Whether `updated_at` of an entry is what was written: older tables may note the instant themselves, or round it.
+    pub(super) entry_instant_is_kept: bool,
     /// Whether bars must have all prices and a volume; older tables were made for full bars only.
     pub(super) bar_is_full: bool,
 }
@@ -76,7 +78,13 @@ select exists (
       from pg_attribute a
       where a.attrelid = i.indrelid and a.attnum = any(i.indkey)
     ) <@ array['environment', 'key', 'type']
-), to_regclass('universe.migration') is not null";
+), to_regclass('universe.migration') is not null, not exists (
+  select from pg_trigger g
+  where g.tgrelid = to_regclass('public.cache_entries') and not g.tgisinternal and g.tgenabled <> 'D'
+) and not exists (
+  select from pg_attribute a
+  where a.attrelid = to_regclass('public.cache_entries') and a.attname = 'updated_at' and a.atttypmod >= 0
+)";
 
 impl Columns {
     /// Reads the catalogue of a database that is set up.
@@ -87,7 +95,7 @@ impl Columns {
         }
         let columns: Vec<(String, String, bool)> =
             columns.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
-        Ok(Self::resolve(&columns, entry_key.get(0))?)
+        Ok(Self { entry_instant_is_kept: entry_key.get(2), ..Self::resolve(&columns, entry_key.get(0))? })
     }
 
     fn resolve(columns: &[(String, String, bool)], entry_key_is_unique: bool) -> Result<Self, StoreError> {
@@ -114,6 +122,7 @@ impl Columns {
             listing_date,
             is_active,
             entry_key_is_unique,
+            entry_instant_is_kept: true,
             bar_is_full: ["open", "high", "low", "volume"].into_iter().any(is_required),
         })
     }

@@ -26,7 +26,7 @@ select u.type, u.key, u.name, u.category, u.rule, u.rule_version, u.is_ranked,
 from universe.universe u
 left join public.cache_entries e on e.type = u.type and e.key = u.key and e.environment = u.environment
 where u.environment = $1 and not u.is_retired
-order by u.type collate \"C\", u.key collate \"C\"";
+order by u.type collate \"C\", u.key collate \"C\", e.id";
 
 /// Entries of the two types that other programs wrote; the metadata is looked at last, for few rows.
 pub(super) const UNMANAGED: &str = "\
@@ -90,7 +90,8 @@ pub(super) async fn state_read(client: &Object, environment: &str, session: Date
     }
     for row in &universes {
         let universe = universe_row(row)?;
-        state.universes.insert(universe.id.clone(), state_of_row(&universe, row.get(13)));
+        // Where an older program left an entry twice, the first one counts.
+        state.universes.entry(universe.id.clone()).or_insert_with(|| state_of_row(&universe, row.get(13)));
     }
     for row in &retired {
         state.retired.insert(universe_id(row.get(0), row.get(1))?, row.get::<_, i64>(2).cast_unsigned());

@@ -139,6 +139,41 @@ fn redis_is_asked() {
 }
 
 #[test]
+fn servers_are_asked() {
+    let place = Place::embedded();
+    for (status, server, market_data) in [("200 OK", "ok", "ok"), ("401 Unauthorized", "error", "error")] {
+        let port = stand_in(status).to_string();
+        let base = format!("http://127.0.0.1:{port}");
+        let environment = [
+            ("TICKSTOCKPL_PORT", &*port),
+            ("UNIVERSE__MASSIVE__BASE_URL", &*base),
+            ("UNIVERSE__MASSIVE__API_KEY", "kept-to-itself"),
+        ];
+        let output = place.run_in(&environment, &["doctor", "--format", "json"]);
+        assert_found(&output, "server", server, "/health answers");
+        assert_found(&output, "market_data", market_data, &base);
+        assert!(!format!("{output:?}").contains("kept-to-itself"), "{output:?}");
+    }
+}
+
+/// Answers every request with a status, and returns its port; it ends with this process.
+fn stand_in(status: &'static str) -> u16 {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("binds");
+    let port = listener.local_addr().expect("an address").port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a connection");
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request);
+            let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}");
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    port
+}
+
+#[test]
 fn what_is_not_set_up_says_how() {
     let Some(place) = Place::on_empty_postgres() else { return };
     assert_found(&examine(&place, &[]), "migrations", "error", "universe db migrate");

@@ -426,14 +426,14 @@ async fn remove_rows(tx: &Transaction<'_>, environment: &str) -> Result<(), Fail
 async fn remove_schema(tx: &Transaction<'_>, added: &Additions) -> Result<(), Failure> {
     let mut sql = String::new();
     for index in &added.indexes {
-        let _ = writeln!(sql, "drop index public.{};", quoted(index));
+        let _ = writeln!(sql, "drop index if exists public.{};", quoted(index));
     }
     // The generated ones come last, and are made from the others.
     for (table, column) in added.columns.iter().rev().filter_map(|column| column.split_once('.')) {
-        let _ = writeln!(sql, "alter table public.{} drop column {};", quoted(table), quoted(column));
+        let _ = writeln!(sql, "alter table public.{} drop column if exists {};", quoted(table), quoted(column));
     }
     for table in &added.tables {
-        let _ = writeln!(sql, "drop table public.{};", quoted(table));
+        let _ = writeln!(sql, "drop table if exists public.{};", quoted(table));
     }
     tx.batch_execute(&sql).await?;
     tx.batch_execute(REVOKE).await?;
