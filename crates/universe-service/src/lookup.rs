@@ -119,7 +119,11 @@ pub fn resolve(address: &Address, known: &[UniverseId], rules: &RuleSet) -> Resu
     }
 }
 
-async fn one(
+/// Answers for one universe; `as_of` has to be a session.
+///
+/// # Errors
+/// When there never was such a universe, or the store fails.
+pub(crate) async fn one(
     store: &dyn Store,
     id: UniverseId,
     question: Question<'_>,

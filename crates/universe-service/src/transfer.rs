@@ -11,6 +11,7 @@ use universe_core::state::State;
 use universe_core::{Symbol, UniverseId, session_on_or_before};
 use universe_store::{MemberRecord, Store, UniverseRecord};
 
+use crate::lookup::one;
 use crate::{Ambient, LookupError, Question, look_up, new_york_date, resolve};
 pub use import::{ImportError, Imported, import_exports};
 pub use intervals::{IntervalRow, Intervals, interval_export};
@@ -109,10 +110,15 @@ async fn read(
     records: &[UniverseRecord],
 ) -> Result<ExportedMembers, LookupError> {
     let is_now = selection.as_of.is_none() && selection.known_at.is_none();
-    let question =
-        Question { environment: &selection.environment, as_of: selection.as_of, known_at: selection.known_at };
-    let as_of = selection.as_of.map(session_on_or_before).or(state.last_session);
-    let mut exported = ExportedMembers { as_of, universes: Vec::new(), remarks: Vec::new() };
+    let session = selection.as_of.map(session_on_or_before);
+    let question = Question { environment: &selection.environment, as_of: session, known_at: selection.known_at };
+    let mut exported =
+        ExportedMembers { as_of: session.or(state.last_session), universes: Vec::new(), remarks: Vec::new() };
+    if let (Some(asked), Some(session)) = (selection.as_of, session)
+        && asked != session
+    {
+        exported.remarks.push(format!("{asked} is not a session; this is as of {session}, the session before it"));
+    }
     for asked in asked_for(selection, rules, state, records)? {
         let record = |id: &UniverseId| records.iter().find(|record| record.id == *id);
         let present = |id: &UniverseId| state.universes.get(id);
@@ -122,7 +128,18 @@ async fn read(
             exported.universes.push(of_state(record, &present.members, state));
             continue;
         }
-        let answer = look_up(store, rules, &asked.text(), question).await?;
+        if let (Asked::Universe(id), true) = (&asked, is_now)
+            && record(id).is_none()
+            && state.retired.contains_key(id)
+        {
+            let hint = " any more: it was retired; with --as-of it is exported as it was then".to_owned();
+            return Err(LookupError::Unknown { asked: id.to_string(), hint });
+        }
+        let answer = match asked {
+            // Resolved already: the other ones would be listed anew for each.
+            Asked::Universe(id) => one(store, id, question, Vec::new()).await?,
+            Asked::Combination(text) => look_up(store, rules, &text, question).await?,
+        };
         let is_past_of_none = selection.universes.is_empty() && answer.members.is_empty() && !is_now;
         if is_past_of_none && answer.id.as_ref().is_none_or(|id| record(id).is_none()) {
             // All universes of then: not those that were made and retired at other times.

@@ -30,6 +30,9 @@ pub(crate) async fn run(global: &Global, config: &Config, command: &Import) -> a
             restored::show(global, "fault", &faults);
             return Err(ImportError::Faults(faults).into());
         }
+        // As the other commands that meet them: with their own exit codes and hints.
+        Err(ImportError::Lookup(error)) => return Err(error.into()),
+        Err(ImportError::Sync(error)) => return Err(error.into()),
         other => other?,
     };
     question.refuse_unasked()?;

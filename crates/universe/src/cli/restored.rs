@@ -156,9 +156,8 @@ pub(super) fn show(global: &Global, what: &str, issues: &[Issue]) {
         output::remark(global, &format!("{what}: {}{line}:{symbol} {}", issue.file, issue.reason));
     }
     if issues.len() > ISSUES_SHOWN {
-        output::remark(
-            global,
-            &format!("… and {} more {what}s; --format json has them all", issues.len() - ISSUES_SHOWN),
-        );
+        // A failure has no data that could have them all.
+        let where_all = if what == "issue" { "; --format json has them all" } else { "" };
+        output::remark(global, &format!("… and {} more {what}s{where_all}", issues.len() - ISSUES_SHOWN));
     }
 }

@@ -120,3 +120,35 @@ fn what_cannot_be_written_is_said() {
     let (code, words) = place.run_unread(&["export", "--what", "panel", "--as", "csv"]);
     assert_eq!((code, words.as_str()), (Some(0), ""), "a reader that goes away is no failure");
 }
+
+#[test]
+fn a_killed_export_leaves_a_whole_file() {
+    let place = Place::embedded();
+    let mut csv = "type,key,symbol\n".to_owned();
+    for number in 0..50_000 {
+        csv.push_str(&format!("stock_universe,mine,X{number}\n"));
+    }
+    place.write("long.csv", &csv);
+    place.run(&["import", "long.csv"]).done();
+    place.run(&["export", "--output", "whole.csv"]).done();
+    let whole = std::fs::read(place.path("whole.csv")).expect("read");
+    for signal in ["KILL", "TERM", "INT"] {
+        place.write("out.csv", "before");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_universe"));
+        command.args(["export", "--output", "out.csv"]).current_dir(place.path(".")).env_clear();
+        let mut child = command.stderr(std::process::Stdio::null()).spawn().expect("it runs");
+        let part = place.path(&format!(".out.csv.{}.part", child.id()));
+        // As soon as something is being written; or it was faster, and the file is there.
+        while !part.exists() && child.try_wait().expect("asks").is_none() {
+            std::thread::yield_now();
+        }
+        let id = child.id().to_string();
+        let _ = Command::new("kill").args([&format!("-{signal}"), &id]).status();
+        let ended = child.wait().expect("it ends");
+        let found = std::fs::read(place.path("out.csv")).expect("read");
+        assert!(found == b"before" || found == whole, "{signal}: {} bytes are left", found.len());
+        if signal != "KILL" {
+            assert!(!part.exists(), "{signal}: {ended:?}");
+        }
+    }
+}

@@ -116,6 +116,7 @@ fn one_universe_goes_back_alone_and_lists_go_with_their_members() {
         assert!(!members_of(&exported(&place)).contains_key("stock_universe:mine"), "it is retired");
         place.run(&["sync"]).done();
         assert!(!members_of(&exported(&place)).contains_key("stock_universe:mine"), "and stays so");
+        place.run(&["export", "mine"]).refused(1, &["any more", "--as-of"]);
         place.run(&["rollback", "--to", &first, "--universe", "mine", "--yes"]).done();
         assert_eq!(place.members("mine"), ["MEGA", "MEGB"]);
         assert_sound(&place);
@@ -145,7 +146,7 @@ fn refuses_what_is_no_version() {
         place.run(&["rollback", "--to", none]).refused(1, &["the latest are", &runs[0], "universe runs"]);
         place.run(&["rollback", "--to", "yesterday"]).refused(1, &["there is no run yesterday", &runs[0]]);
         place.run(&["rollback", "--to", &runs[0], "--universe", "top_11"]).refused(1, &["did you mean \"top_10\"?"]);
-        place.run(&["rollback", "--to", &runs[0], "--universe", "a + b"]).refused(1, &["is a combination"]);
+        place.run(&["rollback", "--to", &runs[0], "--universe", "a + b"]).refused(2, &["is a combination"]);
         let other = [("UNIVERSE__DATABASE__ENVIRONMENT", "TEST")];
         place
             .run_in(&other, &["rollback", "--to", &runs[0]])
