@@ -56,15 +56,16 @@ order by field";
 
 const SESSION_LATEST: &str = "select max(date)::date from public.ohlcv_daily where date <= $1";
 
-/// Steps from field to field along the key, instead of looking at every figure of every listing.
+/// Steps from field to field along the key, instead of looking at every figure of every listing. The key has the
+/// database's own order, so the steps have it too.
 const FACT_LIST: &str = "\
 with recursive f (field) as (
-  select min(field collate \"C\") from universe.listing_fact
+  select min(field) from universe.listing_fact
   union all
-  select (select min(l.field collate \"C\") from universe.listing_fact l where l.field collate \"C\" > f.field) from f
+  select (select min(l.field) from universe.listing_fact l where l.field > f.field) from f
   where f.field is not null
 )
-select field from f where field is not null order by field";
+select field from f where field is not null order by field collate \"C\"";
 
 /// Closes of the session and of the newest one with closes before it, of listings that have both.
 const RETURNS: &str = "\

@@ -121,7 +121,17 @@ pub(super) fn session_latest(db: &Connection, limit: Date) -> Result<Option<Date
 }
 
 pub(super) fn fact_list(db: &Connection) -> Result<Vec<String>, StoreError> {
-    let mut statement = db.prepare("select distinct field from universe_listing_fact order by field")?;
+    // Steps from field to field along the key, instead of looking at every figure of every listing.
+    let mut statement = db.prepare(
+        "with recursive f (field) as (
+            select min(field) from universe_listing_fact
+            union all
+            select (select min(l.field) from universe_listing_fact l where l.field > f.field)
+            from f
+            where f.field is not null
+        )
+        select field from f where field is not null order by field",
+    )?;
     let rows = statement.query_map([], |row| row.get(0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
