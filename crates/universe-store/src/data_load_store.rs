@@ -158,6 +158,12 @@ pub trait DataLoadStore: Send + Sync {
     /// When the database cannot be read.
     async fn data_load_task_list(&self, job_id: &str) -> Result<Vec<DataLoadTask>, StoreError>;
 
+    /// Deletes the jobs that ended before an instant, with their tasks; returns how many. Their bars stay.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    async fn data_load_prune(&self, environment: &str, finished_before: Timestamp) -> Result<u64, StoreError>;
+
     /// Writes events that belong to no run and no job.
     ///
     /// # Errors

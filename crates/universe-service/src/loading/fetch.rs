@@ -23,6 +23,14 @@ pub(super) enum Fetched {
     Refused(String),
 }
 
+/// What comes after a task.
+enum Next {
+    /// Another one.
+    Task,
+    /// None: the API refuses everything.
+    Nothing,
+}
+
 /// The tasks that nobody has begun.
 type Queue = Arc<Mutex<std::vec::IntoIter<DataLoadTask>>>;
 
@@ -50,7 +58,12 @@ async fn ask(client: Client, queue: Queue, dates: (Date, Date), sender: mpsc::Se
     loop {
         let task = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
         let Some(task) = task else { return };
-        if ask_for(&client, &task, dates, &sender).await.is_err() {
+        let fetched = ask_for(&client, &task, dates, &sender).await;
+        if matches!(fetched, Ok(Next::Nothing)) {
+            // Whatever is left would be refused as well: nobody begins it.
+            *queue.lock().unwrap_or_else(PoisonError::into_inner) = Vec::new().into_iter();
+        }
+        if fetched.is_err() {
             return;
         }
     }
@@ -62,7 +75,7 @@ async fn ask_for(
     task: &DataLoadTask,
     (first_date, last_date): (Date, Date),
     sender: &mpsc::Sender<Fetched>,
-) -> Result<(), mpsc::error::SendError<Fetched>> {
+) -> Result<Next, mpsc::error::SendError<Fetched>> {
     // The last date that is stored may not be complete: it is asked for again.
     let from = task.loaded_through.unwrap_or(first_date);
     let request = BarRequest { symbol: task.symbol.clone(), timeframe: task.timeframe, from, to: last_date };
@@ -86,14 +99,19 @@ async fn ask_for(
             }
             Ok(None) => {
                 let (bars, issues) = held.unwrap_or_default();
-                return sender.send(fetched(bars, issues, DataLoadTaskEnd::Completed, false)).await;
+                sender.send(fetched(bars, issues, DataLoadTaskEnd::Completed, false)).await?;
+                return Ok(Next::Task);
             }
-            Err(error) if error.ends_job() => return sender.send(Fetched::Refused(error.to_string())).await,
+            Err(error) if error.ends_job() => {
+                sender.send(Fetched::Refused(error.to_string())).await?;
+                return Ok(Next::Nothing);
+            }
             Err(error) => {
                 tracing::warn!(security.symbol = %task.symbol, timeframe = %task.timeframe, %error, "no bars");
                 let is_outage = matches!(error, MassiveError::Unavailable { .. } | MassiveError::RateLimited { .. });
                 let (bars, issues) = held.unwrap_or_default();
-                return sender.send(fetched(bars, issues, DataLoadTaskEnd::Failed(error.to_string()), is_outage)).await;
+                sender.send(fetched(bars, issues, DataLoadTaskEnd::Failed(error.to_string()), is_outage)).await?;
+                return Ok(Next::Task);
             }
         }
     }

@@ -4,16 +4,13 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use universe_store::{DataLoadOrder, DataLoadRequest};
 
-use super::wish::{DataLoadWish, YEARS_MAX, is_job_id};
+use super::wish::{DataLoadWish, REQUESTED_BY_LEN_MAX, YEARS_MAX, is_job_id};
 
 /// What `job_type` says.
 const JOB_TYPE: &str = "csv_universe_load";
 
 /// The largest message: every symbol of the market by name fits ten times.
 const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
-
-/// The longest text about who asks.
-const REQUESTED_BY_LEN_MAX: usize = 200;
 
 /// Why a message is none that can be carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -18,6 +18,9 @@ pub const YEARS_MAX: u32 = 50;
 /// More symbols than all exchanges of the country list together.
 const SYMBOLS_MAX: usize = 20_000;
 
+/// How much is kept of who asks: it is for people.
+pub(super) const REQUESTED_BY_LEN_MAX: usize = 200;
+
 /// What is wanted, as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataLoadWish {
@@ -119,7 +122,7 @@ impl Daemon {
             job_id: job_id.unwrap_or_else(|| self.ambient.new_run_id().to_string()),
             environment: self.environment.clone(),
             request,
-            requested_by: requested_by.to_owned(),
+            requested_by: requested_by.chars().take(REQUESTED_BY_LEN_MAX).collect(),
             created_at: self.ambient.now(),
         };
         let ordered = self.store.data_load_order(&order).await?;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::civil::Date;
-use jiff::{Span, Timestamp};
+use jiff::{SignedDuration, Span, Timestamp};
 use tokio::sync::watch;
 use universe_core::Symbol;
 use universe_core::event::event_of_data_load;
@@ -31,6 +31,12 @@ const STORE_ATTEMPTS_MAX: u32 = 8;
 
 /// After so many tasks in a row that failed because the API was away, it is away.
 const OUTAGES_MAX: usize = 20;
+
+/// For how long a job is kept after its end.
+const KEPT: SignedDuration = SignedDuration::from_hours(24 * 90);
+
+/// How often jobs are looked at that have been kept for long enough.
+const PRUNE_INTERVAL_SECONDS: i64 = 3_600;
 
 /// Why a job is not carried out further.
 enum Stop {
@@ -61,7 +67,9 @@ impl From<SelectionError> for Stop {
 
 /// Carries out jobs until the server stops; one that is at work then is left for the next server.
 pub async fn load_data(daemon: &Daemon, settings: &DataLoadSettings, mut stop: watch::Receiver<bool>) {
+    let mut pruned_at = None;
     while !is_stopped(&stop) {
+        prune(daemon, &mut pruned_at).await;
         match load_data_once(daemon, settings, &stop).await {
             Ok(Some(_)) => {}
             Ok(None) => pause(settings.poll, Some(&daemon.data_load_ordered), &mut stop).await,
@@ -70,6 +78,22 @@ pub async fn load_data(daemon: &Daemon, settings: &DataLoadSettings, mut stop: w
                 pause(settings.poll, None, &mut stop).await;
             }
         }
+    }
+}
+
+/// Deletes jobs that have been kept for long enough, now and then.
+async fn prune(daemon: &Daemon, pruned_at: &mut Option<Timestamp>) {
+    let now = daemon.ambient.now();
+    let is_due = |at: Timestamp| now.duration_since(at).as_secs().abs() >= PRUNE_INTERVAL_SECONDS;
+    if !pruned_at.is_none_or(is_due) {
+        return;
+    }
+    *pruned_at = Some(now);
+    let horizon = now.checked_sub(KEPT).unwrap_or(Timestamp::MIN);
+    match daemon.store.data_load_prune(&daemon.environment, horizon).await {
+        Ok(0) => {}
+        Ok(count) => tracing::info!(count, "{count} data-load jobs that ended long ago were deleted"),
+        Err(error) => tracing::debug!(%error, "old data-load jobs are deleted another time"),
     }
 }
 

@@ -146,6 +146,11 @@ impl DataLoadStore for PostgresStore {
         Ok(task_list(&client, job_id).await?)
     }
 
+    async fn data_load_prune(&self, environment: &str, finished_before: Timestamp) -> Result<u64, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(prune(&client, environment, finished_before).await?)
+    }
+
     async fn event_append(&self, environment: &str, events: &[Event], now: Timestamp) -> Result<(), StoreError> {
         let (mut client, _) = self.ready().await?;
         retrying!(event_append(&mut client, environment, events, now))
@@ -403,6 +408,11 @@ async fn task_list(client: &Object, job_id: &str) -> Result<Vec<DataLoadTask>, F
         })
     };
     rows.iter().map(task).collect()
+}
+
+async fn prune(client: &Object, environment: &str, finished_before: Timestamp) -> Result<u64, Failure> {
+    let statement = client.prepare_cached(sql::PRUNE).await?;
+    Ok(client.execute(&statement, &[&environment, &finished_before]).await?)
 }
 
 async fn event_append(client: &mut Object, environment: &str, events: &[Event], now: Timestamp) -> Result<(), Failure> {

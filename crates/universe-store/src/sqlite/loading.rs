@@ -141,6 +141,10 @@ impl DataLoadStore for SqliteStore {
         self.connections.read(|db| task_list(db, job_id))
     }
 
+    async fn data_load_prune(&self, environment: &str, finished_before: Timestamp) -> Result<u64, StoreError> {
+        self.connections.write(|tx| prune(tx, environment, finished_before))
+    }
+
     async fn event_append(&self, environment: &str, events: &[Event], now: Timestamp) -> Result<(), StoreError> {
         self.connections.write(|tx| append_events(tx, environment, events, now))
     }
@@ -424,6 +428,13 @@ fn task_list(db: &Connection, job_id: &str) -> Result<Vec<DataLoadTask>, StoreEr
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn prune(db: &Connection, environment: &str, finished_before: Timestamp) -> Result<u64, StoreError> {
+    // Its tasks go with a job. One that has not ended has no instant to compare.
+    let mut statement =
+        db.prepare_cached("delete from universe_data_load where environment = ?1 and finished_at < ?2")?;
+    Ok(statement.execute(params![environment, comparable(finished_before)])? as u64)
 }
 
 fn append_events(db: &Connection, environment: &str, events: &[Event], now: Timestamp) -> Result<(), StoreError> {

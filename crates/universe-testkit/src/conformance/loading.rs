@@ -288,6 +288,25 @@ pub async fn jobs_are_listed(subject: &Subject) {
     assert_eq!(ids(subject.store.data_load_list("STAGING", 10, 0).await.expect("listed")), [""; 0]);
 }
 
+/// Jobs that ended long ago go with their tasks; their bars stay, and so do jobs that have not ended.
+pub async fn old_jobs_are_deleted(subject: &Subject) {
+    let claimed = begin(subject, "old", &["AAPL"], &[Timeframe::Day]).await;
+    let parts = [part("AAPL", Timeframe::Day, &[(MONDAY, 1.0)], DataLoadTaskEnd::Completed)];
+    store_parts(subject, &claimed, &parts, 2).await.expect("stored");
+    close(subject, &claimed, DataLoadStatus::Completed, 3).await;
+    subject.store.data_load_refuse(&order("newer", 4), "no", &[]).await.expect("written");
+    subject.store.data_load_order(&order("waiting", 1)).await.expect("ordered");
+    let prune = async |number| subject.store.data_load_prune(ENVIRONMENT, instant(number)).await.expect("deleted");
+    assert_eq!(prune(3).await, 0);
+    assert_eq!(prune(4).await, 1);
+    assert_eq!(prune(4).await, 0);
+    let jobs = subject.store.data_load_list(ENVIRONMENT, 9, 0).await.expect("listed");
+    let ids: Vec<&str> = jobs.iter().map(|job| job.order.job_id.as_str()).collect();
+    assert_eq!(ids, ["newer", "waiting"]);
+    assert_eq!(subject.value("select count(*) from {data_load_task}").await, "0");
+    assert_eq!(subject.value("select count(*) from ohlcv_daily").await, "1");
+}
+
 /// Events that belong to nothing are numbered as others are, and none is there twice.
 pub async fn events_are_appended(subject: &Subject) {
     subject.store.event_append(ENVIRONMENT, &[event(1), event(2)], instant(1)).await.expect("written");

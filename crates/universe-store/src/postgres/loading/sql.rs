@@ -161,6 +161,9 @@ pub(super) const CHANGED: &str = concat!(
 
 pub(super) const COUNT: &str = "select count(*) from universe.data_load where environment = $1";
 
+/// Its tasks go with a job. One that has not ended has no instant to compare.
+pub(super) const PRUNE: &str = "delete from universe.data_load where environment = $1 and finished_at < $2";
+
 pub(super) const TASK_LIST: &str = "\
 select symbol, timeframe, status, loaded_through, bars, error
 from universe.data_load_task
