@@ -283,6 +283,7 @@ impl Load<'_> {
     async fn store_all(&mut self, mut records: Vec<ListingRecord>) -> Result<(), ReferenceError> {
         records.sort_by(|a, b| a.symbol.cmp(&b.symbol));
         records.dedup_by(|a, b| a.symbol == b.symbol);
+        records.retain(|record| !self.is_of_another(record));
         for batch in records.chunks_mut(BATCH_LISTINGS) {
             for record in &mut *batch {
                 self.keep_words(record);
@@ -312,6 +313,20 @@ impl Load<'_> {
         load.loaded += listings.len() as u64;
         load.written += stored.written;
         Ok(())
+    }
+
+    /// Tells, and notes, that a delisting is of a company that had the symbol before the listing that is known.
+    fn is_of_another(&mut self, record: &ListingRecord) -> bool {
+        let (Some(listing), Some(delisted)) = (self.known.position(&record.symbol), record.delisted_date) else {
+            return false;
+        };
+        let began = self.known.listing_date[listing].max(self.known.first_seen_session[listing]);
+        let Some(began) = began.filter(|began| delisted <= *began) else { return false };
+        let reason =
+            format!("the delisting of {delisted} is of an earlier listing, this one began {began}; it was skipped");
+        let (file, symbol) = (self.source.clone(), Some(record.symbol.to_string()));
+        self.report.load.issues.push(Issue { file, line: None, symbol, reason });
+        true
     }
 
     /// Leaves the words of another source, and a cap that is recorded, as they are.

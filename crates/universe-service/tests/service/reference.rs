@@ -112,6 +112,22 @@ async fn a_delisted_symbol_is_inactive_from_the_session_after_its_last() {
 }
 
 #[tokio::test]
+async fn a_delisting_from_before_the_listing_is_another_companys() {
+    let place = Place::sqlite().await;
+    let server = market();
+    let mut record = universe_core::ListingRecord::new(symbol("ENE"));
+    record.listing_date = Some(date(2020, 1, 2));
+    let load_record = universe_testkit::builders::load_record("symbols", None);
+    let now = universe_service::Ambient::now(&*place.ambient);
+    place.store.listing_load(&[record], MONDAY, &load_record, now).await.expect("loads");
+    let report = load(&place, &server, &wish(ReferenceScope::Symbols(vec![symbol("ENE")]))).await.expect("loads");
+    assert_eq!((report.load.loaded, report.failed), (0, 0));
+    assert!(report.load.issues[0].reason.contains("earlier listing"), "{:?}", report.load.issues);
+    let after = observed(&place).await;
+    assert!(after.is_active[after.position(&symbol("ENE")).expect("it is listed")]);
+}
+
+#[tokio::test]
 async fn one_symbol_fails_alone_and_an_unknown_one_is_said_to_be() {
     let place = Place::sqlite().await;
     let server = market();
