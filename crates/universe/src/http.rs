@@ -173,6 +173,7 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(jobs::create_job, jobs::list_jobs))
         .routes(routes!(jobs::show_job))
         .routes(routes!(jobs::cancel_job))
+        .routes(routes!(admin::show_historical_data))
         .routes(routes!(admin::rebuild_cache))
         .routes(routes!(admin::show_run_to_administrator))
         .routes(routes!(system::show_health))

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse as _, Response};
 use serde::Deserialize;
 use universe_service::Wish;
 use utoipa::ToSchema;
@@ -13,6 +14,11 @@ use super::App;
 use super::input::{FormBody, Named};
 use super::problem::{Problem, ProblemBody};
 use super::runs::{self, RunStatus, TRIGGERED_BY, Triggered};
+use crate::clock::random_hex;
+
+const PAGE: &str = include_str!("admin/page.html");
+const STYLE: &str = include_str!("admin/page.css");
+const SCRIPT: &str = include_str!("admin/page.js");
 
 /// The form of the page
 #[derive(Default, Deserialize, ToSchema)]
@@ -46,6 +52,34 @@ pub(crate) async fn rebuild_cache(
         }
     };
     runs::order(&app, &Wish { preserve, ..Wish::full(TRIGGERED_BY) }).await
+}
+
+/// Open the page of administrators
+///
+/// It asks for a key itself: what it shows and does, it gets from the routes here, with that key.
+#[utoipa::path(
+    get, path = "/admin/historical-data", tag = "admin", operation_id = "show_historical_data",
+    responses((status = 200, description = "A page that loads nothing else", body = String, content_type = "text/html"))
+)]
+pub(crate) async fn show_historical_data() -> Result<Response, Problem> {
+    let nonce = random_hex(16).map_err(|error| {
+        tracing::error!(%error, "the page of administrators cannot be made");
+        Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR)
+    })?;
+    let page = PAGE.replace("NONCE", &nonce).replacen("STYLE", STYLE, 1).replacen("SCRIPT", SCRIPT, 1);
+    // Only what carries the nonce of this answer runs, and it talks to nobody but this server.
+    let policy = format!(
+        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; \
+         form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
+    );
+    let mut response = Html(page).into_response();
+    let headers = response.headers_mut();
+    if let Ok(policy) = HeaderValue::try_from(policy) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    Ok(response)
 }
 
 /// See how a run stands

@@ -37,8 +37,8 @@ const REQUEST_ID_LEN_MAX: usize = 64;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const API_KEY: &str = "x-api-key";
 
-/// The routes that anybody may ask: what load balancers need.
-const PUBLIC_PATHS: [&str; 2] = ["/health", "/ready"];
+/// The routes that anybody may ask: what load balancers need, and a page that asks for a key itself.
+pub(super) const PUBLIC_PATHS: [&str; 3] = ["/health", "/ready", "/admin/historical-data"];
 
 /// Counts requests, and limits how many there are at once.
 pub(crate) struct Gate {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use utoipa::OpenApi;
 
+use super::gate::PUBLIC_PATHS;
 use super::problem::ProblemBody;
 
 /// What any route that needs a key may answer beside its own: status, and what it means.
@@ -52,7 +53,7 @@ pub(crate) fn complete(collected: &utoipa::openapi::OpenApi) -> Value {
     let paths = document["paths"].as_object_mut().into_iter().flatten();
     for (path, operations) in paths {
         for operation in operations.as_object_mut().into_iter().flatten().map(|(_, operation)| operation) {
-            if matches!(path.as_str(), "/health" | "/ready") {
+            if PUBLIC_PATHS.contains(&path.as_str()) {
                 operation["security"] = json!([]);
                 continue;
             }

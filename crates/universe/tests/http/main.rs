@@ -1,5 +1,7 @@
 //! The server as other programs meet it: a real process, asked through real sockets, on both stores.
 
+mod admin_page;
+mod browser;
 #[path = "../cli/dump.rs"]
 #[expect(dead_code, reason = "shared with the tests of the command line, which use all of it")]
 mod dump;
