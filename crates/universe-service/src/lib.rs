@@ -54,7 +54,7 @@ pub use reference::{
     Renaming, SymbolChanges, load_reference,
 };
 pub use relay::{Relay, RelayError, RelaySettings, relay};
-pub use restore::{Agree, Restored, RollbackError, rollback};
+pub use restore::{Agree, Restored, RollbackError, find_version, rollback};
 pub use scheduler::{
     AfterTimeout, Due, EodWait, STANDARD_CRON, STANDARD_ZONE, Schedule, ScheduleError, SchedulerSettings, Tick,
     schedule, schedule_tick,

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use universe_core::expression::{Address, SetExpression, SetExpressionError};
+use universe_core::planner::deciding_rule;
 use universe_core::rule::RuleSet;
 use universe_core::{Symbol, UniverseId, UniverseType, nearest, session_on_or_before};
 use universe_store::{MemberRecord, Store, StoreError};
@@ -89,7 +90,7 @@ pub async fn look_up(
     let known: Vec<UniverseId> = universes.into_iter().map(|universe| universe.id).collect();
     if let SetExpression::Universe(address) = &expression {
         let id = resolve(address, &known, rules)?;
-        return one(store, id, question, remarks).await;
+        return one(store, rules, id, question, remarks).await;
     }
     let members = combined(store, rules, &known, &expression, question, &mut remarks).await?;
     Ok(Answer { id: None, name: asked.to_owned(), as_of: session, members: members.into_values().collect(), remarks })
@@ -125,6 +126,7 @@ pub fn resolve(address: &Address, known: &[UniverseId], rules: &RuleSet) -> Resu
 /// When there never was such a universe, or the store fails.
 pub(crate) async fn one(
     store: &dyn Store,
+    rules: &RuleSet,
     id: UniverseId,
     question: Question<'_>,
     mut remarks: Vec<String>,
@@ -142,7 +144,23 @@ pub(crate) async fn one(
     {
         remarks.push(format!("nothing is known of {id} before {since}, so this is no answer for {as_of}"));
     }
-    Ok(Answer { name: found.universe.name, id: Some(id), as_of: found.as_of, members: found.members, remarks })
+    let mut members = found.members;
+    let is_past = question.as_of.is_some() || question.known_at.is_some();
+    let rule = deciding_rule(rules, &id, found.universe.rule.as_deref());
+    if is_past && found.universe.is_ranked && rule.is_some_and(|rule| rule.metric.is_market_cap()) {
+        rank_by_cap(&mut members);
+    }
+    Ok(Answer { name: found.universe.name, id: Some(id), as_of: found.as_of, members, remarks })
+}
+
+/// Puts the members of a past session in the order that a rule gives them which ranks by market cap.
+///
+/// The order of an entry is not kept, but follows from the caps of the session.
+fn rank_by_cap(members: &mut [MemberRecord]) {
+    members.sort_by(|a, b| b.market_cap.cmp(&a.market_cap).then_with(|| a.symbol.cmp(&b.symbol)));
+    for (rank, member) in (1..).zip(members) {
+        member.rank = Some(rank);
+    }
 }
 
 /// Members by symbol, as they come.
@@ -160,7 +178,7 @@ fn combined<'f>(
     Box::pin(async move {
         let (left, right) = match expression {
             SetExpression::Universe(address) => {
-                let answer = one(store, resolve(address, known, rules)?, question, Vec::new()).await?;
+                let answer = one(store, rules, resolve(address, known, rules)?, question, Vec::new()).await?;
                 remarks.extend(answer.remarks);
                 // A rank within one universe means nothing in a combination.
                 let members = answer.members.into_iter().map(|m| (m.symbol.clone(), MemberRecord { rank: None, ..m }));

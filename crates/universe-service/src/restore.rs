@@ -137,6 +137,15 @@ pub async fn rollback(
     Ok(carry_out(store, rules, request, None, &cause, &wanted, ambient, agree).await?)
 }
 
+/// Finds the run that is meant by an id or the beginning of one, as a version of the memberships.
+///
+/// # Errors
+/// When there is no such run, or it left no version of its own.
+pub async fn find_version(store: &dyn Store, environment: &str, asked: &str) -> Result<RunVersion, RollbackError> {
+    let versions = store.version_list(environment).await?;
+    version_find(store, environment, &versions, asked).await.cloned()
+}
+
 /// Returns the universes that were named; `None` for all of them.
 fn chosen(rules: &RuleSet, state: &State, universes: &[String]) -> Result<Option<BTreeSet<UniverseId>>, RollbackError> {
     if universes.is_empty() {

@@ -137,7 +137,7 @@ async fn read(
         }
         let answer = match asked {
             // Resolved already: the other ones would be listed anew for each.
-            Asked::Universe(id) => one(store, id, question, Vec::new()).await?,
+            Asked::Universe(id) => one(store, rules, id, question, Vec::new()).await?,
             Asked::Combination(text) => look_up(store, rules, &text, question).await?,
         };
         let is_past_of_none = selection.universes.is_empty() && answer.members.is_empty() && !is_now;
@@ -157,7 +157,10 @@ async fn read(
             category: of.and_then(|record| record.category.clone()),
             rule: of.and_then(|record| record.rule.clone()),
             rule_version: mark.filter(|_| is_now).map(|mark| mark.version.clone()),
-            is_ranked: is_now && of.is_some_and(|record| record.is_ranked),
+            is_ranked: match is_now {
+                true => of.is_some_and(|record| record.is_ranked),
+                false => answer.members.first().is_some_and(|member| member.rank.is_some()),
+            },
             members: answer.members,
             id: answer.id,
         });

@@ -9,7 +9,7 @@ use universe_core::state::{RuleMark, UniverseState};
 use universe_core::{Category, Symbol, UniverseId, UniverseType};
 
 use crate::write_set::ADOPTED;
-use crate::{Inconsistency, MembershipRecord, UniverseRecord, entry_symbols};
+use crate::{Inconsistency, MembershipRecord, UniverseFacts, UniverseRecord, entry_symbols};
 
 /// A row of the project's own `universe`.
 #[derive(Clone, Debug)]
@@ -47,6 +47,8 @@ pub(crate) struct Interval {
     pub(crate) valid_to: Option<Date>,
     pub(crate) opened_at: Timestamp,
     pub(crate) closed_at: Option<Timestamp>,
+    /// When it was corrected; from then on it answers only for what was known before.
+    pub(crate) superseded_at: Option<Timestamp>,
 }
 
 /// A member and the session since which it has been one without a break.
@@ -198,7 +200,8 @@ pub(crate) fn members_as_of(
 ) -> Vec<MemberSince> {
     let is_known = |at: Timestamp| known_at.is_none_or(|known_at| at <= known_at);
     let mut known: BTreeMap<&Symbol, Vec<(Date, Option<Date>)>> = BTreeMap::new();
-    for interval in intervals.iter().filter(|interval| is_known(interval.opened_at)) {
+    let answers = |interval: &&Interval| is_known(interval.opened_at) && !interval.superseded_at.is_some_and(is_known);
+    for interval in intervals.iter().filter(answers) {
         let valid_to = interval.valid_to.filter(|_| interval.closed_at.is_some_and(is_known));
         known.entry(&interval.symbol).or_default().push((interval.valid_from, valid_to));
     }
@@ -230,6 +233,26 @@ pub(crate) fn sort_memberships(records: &mut [MembershipRecord]) {
         let time = (a.valid_from, a.opened_run).cmp(&(b.valid_from, b.opened_run));
         time.then_with(|| a.universe.cmp(&b.universe)).then_with(|| a.symbol.cmp(&b.symbol))
     });
+}
+
+/// Returns a universe as checks look at it.
+pub(crate) fn universe_facts(universe: &UniverseEvidence) -> UniverseFacts {
+    let UniverseEvidence { row, entry, intervals } = universe;
+    let open: BTreeSet<&Symbol> = intervals.iter().filter(|i| i.valid_to.is_none()).map(|i| &i.symbol).collect();
+    UniverseFacts {
+        id: row.id.clone(),
+        name: row.name.clone(),
+        category: row.category.clone(),
+        rule: row.rule.clone(),
+        rule_version: row.rule_version.clone(),
+        is_ranked: row.is_ranked,
+        sequence: row.sequence,
+        reconstituted_session: row.reconstituted_session,
+        is_retired: row.is_retired,
+        members: member_symbols(&row.members).collect(),
+        open: open.into_iter().cloned().collect(),
+        entry: entry.clone(),
+    }
 }
 
 /// Compares what is stored in several places; an empty answer is proof.

@@ -15,6 +15,7 @@ mod job_records;
 mod loading_records;
 mod migrations;
 mod open;
+mod override_records;
 mod postgres;
 mod records;
 mod snapshot_facts;
@@ -25,8 +26,8 @@ mod vital_signs;
 mod write_set;
 
 pub use adoption::{
-    ADOPTED_RULE, Additions, AdoptedRule, AdoptedSource, AdoptedUniverse, Adoption, AdoptionRecord, AdoptionUndo, Obstacle,
-    OlderDatabase, OlderEntry,
+    ADOPTED_RULE, Additions, AdoptedRule, AdoptedSource, AdoptedUniverse, Adoption, AdoptionRecord, AdoptionUndo,
+    Obstacle, OlderDatabase, OlderEntry,
 };
 pub use data_load_store::DataLoadStore;
 pub use entry::{EntryShapeError, entry_symbols};
@@ -43,6 +44,7 @@ pub use loading_records::{
     DataLoadTaskEnd, DataLoadTaskStatus, EventsOfDataLoad, data_load_lease,
 };
 pub use open::{DatabaseUri, UriError, back_up, open, open_postgres};
+pub use override_records::{OverrideRecord, Withdrawal};
 pub use postgres::PostgresStore;
 pub use records::{
     AuditEntry, Backend, Inconsistency, LoadRecord, Loaded, MemberRecord, MembersAsOf, MembershipRecord,

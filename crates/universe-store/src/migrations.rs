@@ -45,6 +45,12 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0004_adoption.sql"),
         postgres: include_str!("../migrations/postgres/0004_adoption.sql"),
     },
+    Migration {
+        version: 5,
+        name: "time_machine",
+        sqlite: include_str!("../migrations/sqlite/0005_time_machine.sql"),
+        postgres: include_str!("../migrations/postgres/0005_time_machine.sql"),
+    },
 ];
 
 impl Migration {

@@ -23,6 +23,7 @@ mod migrate;
 mod numeric;
 mod observe;
 mod outbox;
+mod overrides;
 mod past;
 mod state;
 mod time_machine;
@@ -48,8 +49,9 @@ use uuid::Uuid;
 use crate::store::Store;
 use crate::{
     ApiKeyRecord, AuditEntry, Backend, ClaimedRun, EventsOf, Inconsistency, IntegrityFacts, Lease, LoadRecord, Loaded,
-    MembersAsOf, MembershipRecord, MembershipSpan, MigrationState, Needs, Ordered, OutboxEntry, OutboxSpan, RunOrder,
-    RunRecord, RunStatistics, RunVersion, SnapshotRecord, StoreError, UniverseRecord, VitalSigns,
+    MembersAsOf, MembershipRecord, MembershipSpan, MigrationState, Needs, Ordered, OutboxEntry, OutboxSpan,
+    OverrideRecord, RunOrder, RunRecord, RunStatistics, RunVersion, SnapshotRecord, StoreError, UniverseRecord,
+    VitalSigns,
 };
 
 use columns::Columns;
@@ -374,6 +376,32 @@ impl Store for PostgresStore {
     async fn version_list(&self, environment: &str) -> Result<Vec<RunVersion>, StoreError> {
         let (client, _) = self.ready().await?;
         Ok(versions::version_list(&client, environment).await?)
+    }
+
+    async fn override_put(
+        &self,
+        environment: &str,
+        entry: &OverrideRecord,
+        replaces: Option<Uuid>,
+    ) -> Result<(), StoreError> {
+        let (mut client, _) = self.ready().await?;
+        Ok(overrides::override_put(&mut client, environment, entry, replaces).await?)
+    }
+
+    async fn override_list(&self, environment: &str) -> Result<Vec<OverrideRecord>, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(overrides::override_list(&client, environment).await?)
+    }
+
+    async fn override_withdraw(
+        &self,
+        environment: &str,
+        override_id: Uuid,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(overrides::override_withdraw(&client, environment, override_id, actor, now).await?)
     }
 
     async fn constituent_source_put(

@@ -191,6 +191,8 @@ pub struct MembershipRecord {
     pub closed_cap: Option<Usd>,
     /// The rank at that time.
     pub closed_rank: Option<u32>,
+    /// The number of the run that corrected it: from then on it answers only for what was known before.
+    pub superseded_run: Option<i64>,
 }
 
 /// One audit entry; their numbers have no gaps.

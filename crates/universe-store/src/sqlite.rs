@@ -22,6 +22,7 @@ mod membership;
 mod migrate;
 mod observe;
 mod outbox;
+mod overrides;
 mod past;
 mod time_machine;
 mod values;
@@ -44,8 +45,9 @@ use uuid::Uuid;
 
 use crate::{
     ApiKeyRecord, AuditEntry, Backend, ClaimedRun, EventsOf, Inconsistency, IntegrityFacts, Lease, LoadRecord, Loaded,
-    MembersAsOf, MembershipRecord, MembershipSpan, MigrationState, Needs, Ordered, OutboxEntry, OutboxSpan, RunOrder,
-    RunRecord, RunStatistics, RunVersion, SnapshotRecord, Store, StoreError, UniverseRecord, VitalSigns,
+    MembersAsOf, MembershipRecord, MembershipSpan, MigrationState, Needs, Ordered, OutboxEntry, OutboxSpan,
+    OverrideRecord, RunOrder, RunRecord, RunStatistics, RunVersion, SnapshotRecord, Store, StoreError, UniverseRecord,
+    VitalSigns,
 };
 use connection::Connections;
 pub(crate) use versions::back_up;
@@ -269,6 +271,29 @@ impl Store for SqliteStore {
 
     async fn version_list(&self, environment: &str) -> Result<Vec<RunVersion>, StoreError> {
         self.connections.read(|db| versions::version_list(db, environment))
+    }
+
+    async fn override_put(
+        &self,
+        environment: &str,
+        entry: &OverrideRecord,
+        replaces: Option<Uuid>,
+    ) -> Result<(), StoreError> {
+        self.connections.write(|db| overrides::override_put(db, environment, entry, replaces))
+    }
+
+    async fn override_list(&self, environment: &str) -> Result<Vec<OverrideRecord>, StoreError> {
+        self.connections.read(|db| overrides::override_list(db, environment))
+    }
+
+    async fn override_withdraw(
+        &self,
+        environment: &str,
+        override_id: Uuid,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.connections.write(|db| overrides::override_withdraw(db, environment, override_id, actor, now))
     }
 
     async fn constituent_source_put(

@@ -15,7 +15,8 @@ use uuid::Uuid;
 use crate::{
     ApiKeyRecord, AuditEntry, Backend, ClaimedRun, DataLoadStore, EventsOf, Inconsistency, IntegrityFacts, Lease,
     LoadRecord, Loaded, MembersAsOf, MembershipRecord, MembershipSpan, MigrationState, Needs, Ordered, OutboxEntry,
-    OutboxSpan, RunOrder, RunRecord, RunStatistics, RunVersion, SnapshotRecord, StoreError, UniverseRecord, VitalSigns,
+    OutboxSpan, OverrideRecord, RunOrder, RunRecord, RunStatistics, RunVersion, SnapshotRecord, StoreError,
+    UniverseRecord, VitalSigns,
 };
 
 /// A database of listings, memberships and runs.
@@ -306,6 +307,35 @@ pub trait Store: DataLoadStore + Send + Sync {
     /// # Errors
     /// When the database cannot be read.
     async fn version_list(&self, environment: &str) -> Result<Vec<RunVersion>, StoreError>;
+
+    /// Keeps somebody's word about a member, and withdraws the one that it replaces; the next plan goes by it.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when there is nothing to replace.
+    async fn override_put(
+        &self,
+        environment: &str,
+        entry: &OverrideRecord,
+        replaces: Option<Uuid>,
+    ) -> Result<(), StoreError>;
+
+    /// Returns every word about members, those that ended or were withdrawn too, oldest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn override_list(&self, environment: &str) -> Result<Vec<OverrideRecord>, StoreError>;
+
+    /// Withdraws a word about a member; `false` when it is unknown or was withdrawn before.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    async fn override_withdraw(
+        &self,
+        environment: &str,
+        override_id: Uuid,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
 
     /// Keeps what a source says of the history of a universe, in the place of what it said before.
     ///

@@ -8,6 +8,7 @@ mod client;
 mod config_command;
 mod db;
 mod demo;
+mod diff;
 mod doctor;
 mod export;
 mod failure;
@@ -20,6 +21,7 @@ mod logging;
 mod massive;
 mod organize;
 mod output;
+mod overrides;
 mod read;
 mod reference;
 mod restored;
@@ -82,9 +84,10 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<u8> {
         Command::Sync(command) => sync::run(&global, &config, &command).await,
         Command::List => read::list(&global, &config).await,
         Command::Show(command) => read::show(&global, &config, &command).await,
-        Command::Diff(command) => read::diff(&global, &config, &command).await,
+        Command::Diff(command) => diff::run(&global, &config, &command).await,
         Command::Explain(command) => time_machine::explain(&global, &config, &command).await,
         Command::History(command) => time_machine::history(&global, &config, &command).await,
+        Command::Override(command) => overrides::run(&global, &config, &command).await,
         Command::Runs(command) => read::runs(&global, &config, &command).await,
         Command::Organize(command) => organize::run(&global, &config, &command).await,
         Command::Validate(command) => validate::run(&global, &config, &command).await,

@@ -19,6 +19,7 @@ fn interval(symbol: &str, from: i8, opened: i64, closed: Option<(i8, i64)>) -> I
         valid_to: closed.map(|(to, _)| day(to)),
         opened_at: at(opened),
         closed_at: closed.map(|(_, closed)| at(closed)),
+        superseded_at: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use deadpool_postgres::Object;
+use deadpool_postgres::{Object, Transaction};
 use serde_json::Value;
 use universe_core::{Symbol, UniverseId};
 
@@ -27,7 +27,7 @@ const INTERVALS: &str = "\
 select m.universe_id, m.symbol, m.valid_from, m.valid_to
 from universe.membership m
 join universe.universe u on u.universe_id = m.universe_id
-where u.environment = $1
+where u.environment = $1 and m.superseded_run is null
 order by m.universe_id, m.symbol, m.valid_from, m.opened_run";
 
 const HEAD: &str = "select audit_number, event_number, pruned_number from universe.head where environment = $1";
@@ -81,6 +81,13 @@ pub(super) async fn inconsistency_list(client: &mut Object, environment: &str) -
         .read_only(true)
         .start()
         .await?;
+    let evidence = evidence(&tx, environment).await?;
+    tx.commit().await?;
+    Ok(answers::inconsistencies(&evidence))
+}
+
+/// Reads what is stored in several places.
+pub(super) async fn evidence(tx: &Transaction<'_>, environment: &str) -> Result<Evidence, Failure> {
     let universes = format!(
         "select {UNIVERSE_COLUMNS}, u.universe_id, e.value::jsonb, e.universe_metadata::jsonb
         from universe.universe u
@@ -124,6 +131,5 @@ pub(super) async fn inconsistency_list(client: &mut Object, environment: &str) -
         Some((answers::stored_address(row.get(0))?, row.get::<_, i64>(1).cast_unsigned()))
     };
     evidence.sequences = sequences.iter().filter_map(sequence).collect();
-    tx.commit().await?;
-    Ok(answers::inconsistencies(&evidence))
+    Ok(evidence)
 }

@@ -19,17 +19,18 @@ use crate::described::{Description, described, shown_later, symbols_of};
 use crate::{MemberRecord, MembersAsOf, MembershipRecord, UniverseRecord};
 
 const INTERVALS: &str = "\
-select m.symbol, m.valid_from, m.valid_to, o.finished_at, c.finished_at
+select m.symbol, m.valid_from, m.valid_to, o.finished_at, c.finished_at, s.finished_at
 from universe.universe u
 join universe.membership m on m.universe_id = u.universe_id
 join universe.run o on o.environment = u.environment and o.run_number = m.opened_run
 left join universe.run c on c.environment = u.environment and c.run_number = m.closed_run
+left join universe.run s on s.environment = u.environment and s.run_number = m.superseded_run
 where u.environment = $1 and u.type = $2 and u.key = $3
 order by m.symbol, m.valid_from, m.opened_run";
 
 const MEMBERSHIPS: &str = "\
 select u.type, u.key, m.symbol, m.valid_from, m.valid_to, m.opened_run, m.closed_run, m.opened_reason, m.opened_cap,
-  m.opened_rank, m.closed_reason, m.closed_cap, m.closed_rank
+  m.opened_rank, m.closed_reason, m.closed_cap, m.closed_rank, m.superseded_run
 from universe.universe u
 join universe.membership m on m.universe_id = u.universe_id
 where u.environment = $1";
@@ -80,8 +81,10 @@ pub(super) async fn company_name_list(
 }
 
 pub(super) async fn universe_list(client: &Object, environment: &str) -> Result<Vec<UniverseRecord>, Failure> {
+    // Without the members, which are most of it: their number stands beside them.
+    let columns = UNIVERSE_COLUMNS.replace("u.members", "''");
     let sql = format!(
-        "select {UNIVERSE_COLUMNS} from universe.universe u where u.environment = $1 and not u.is_retired order by 1, 2"
+        "select {columns} from universe.universe u where u.environment = $1 and not u.is_retired order by 1, 2"
     );
     let statement = client.prepare_cached(&sql).await?;
     let mut records = Vec::new();
@@ -172,6 +175,7 @@ pub(super) async fn membership_list(
             closed_reason: row.get(10),
             closed_cap: row.get::<_, Option<i64>>(11).map(Usd),
             closed_rank: rank(row.get(12)),
+            superseded_run: row.get(13),
         });
     }
     answers::sort_memberships(&mut records);
@@ -203,6 +207,7 @@ async fn intervals(client: &Object, environment: &str, id: &UniverseId) -> Resul
         valid_to: row.get(2),
         opened_at: row.get::<_, Option<Timestamp>>(3).unwrap_or(Timestamp::MIN),
         closed_at: row.get(4),
+        superseded_at: row.get(5),
     };
     Ok(rows.iter().map(interval).collect())
 }

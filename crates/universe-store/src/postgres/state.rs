@@ -8,6 +8,7 @@ use universe_core::state::{ImportedList, State};
 use universe_core::{UniverseId, UniverseType};
 
 use super::failure::Failure;
+use super::overrides::overrides_active;
 use crate::answers::{UniverseRow, UnmanagedEntry, member_symbols, state_of_entry, state_of_row};
 
 /// A year and a month of sessions, with some to spare: what market conditions look back on.
@@ -72,8 +73,9 @@ pub(super) async fn state_read(client: &Object, environment: &str, session: Date
     )?;
     // In this order on one connection: were a run applied in between, the version read is the older one, and
     // the plan made from it is refused as stale.
+    let environment_name = environment;
     let environment: &(dyn tokio_postgres::types::ToSql + Sync) = &environment;
-    let (head, universes, retired, unmanaged, imports, market) = tokio::try_join!(
+    let (head, universes, retired, unmanaged, imports, market, overrides) = tokio::try_join!(
         biased;
         async { Ok(client.query_opt(&head, &[environment]).await?) },
         async { Ok(client.query(&universes, &[environment]).await?) },
@@ -81,8 +83,9 @@ pub(super) async fn state_read(client: &Object, environment: &str, session: Date
         async { Ok(client.query(&unmanaged, &[environment]).await?) },
         async { Ok(client.query(&imports, &[environment]).await?) },
         market_session_list(client, session),
+        overrides_active(client, environment_name, session),
     )?;
-    let mut state = State { market, ..State::default() };
+    let mut state = State { market, overrides, ..State::default() };
     if let Some(head) = head {
         state.version = head.get::<_, i64>(0).cast_unsigned();
         state.last_session = head.get(1);

@@ -53,6 +53,11 @@ pub(super) fn snapshot_list(db: &Connection) -> Result<Vec<SnapshotRecord>, Stor
 }
 
 pub(super) fn inconsistency_list(db: &Connection, environment: &str) -> Result<Vec<Inconsistency>, StoreError> {
+    Ok(answers::inconsistencies(&evidence(db, environment)?))
+}
+
+/// Reads what is stored in several places.
+pub(super) fn evidence(db: &Connection, environment: &str) -> Result<Evidence, StoreError> {
     let mut head =
         db.prepare("select audit_number, event_number, pruned_number from universe_head where environment = ?1")?;
     let last = head.query_row([environment], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
@@ -64,13 +69,12 @@ pub(super) fn inconsistency_list(db: &Connection, environment: &str) -> Result<V
     };
     let audit = "select audit_number from universe_audit_entry where environment = ?1 order by audit_number";
     let outbox = "select event_number from universe_outbox where environment = ?1 order by event_number";
-    let evidence = Evidence {
+    Ok(Evidence {
         universes: universe_evidence(db, environment)?,
         audit: Numbers { found: numbers(audit)?, pruned: 0, last: audit_last },
         outbox: Numbers { found: numbers(outbox)?, pruned, last: event_last },
         sequences: sequences(db, environment)?,
-    };
-    Ok(answers::inconsistencies(&evidence))
+    })
 }
 
 fn sequences(db: &Connection, environment: &str) -> Result<Vec<(UniverseId, u64)>, StoreError> {

@@ -9,6 +9,7 @@ use universe_core::state::{ImportedList, State};
 use universe_core::{Symbol, UniverseId, Usd};
 
 use super::observe::market_session_list;
+use super::overrides::overrides_active;
 use super::past::facts_as_of;
 use super::values::{Count, Day, DayText, Dollars, Instant, Json, day, instant, symbol, text, universe_id};
 use crate::answers::{self, Interval, MemberSince, UniverseRow, UnmanagedEntry};
@@ -23,7 +24,7 @@ const UNIVERSE_COLUMNS: &str = "u.type, u.key, u.name, u.category, u.rule, u.rul
 const UNIVERSE_COLUMNS_COUNT: usize = 13;
 
 /// The entries of other programs: of the two types, without a row of our own, and no mirrors.
-const UNMANAGED: &str = "select c.type, c.key, c.name, c.universe_category, c.value, c.updated_at
+pub(super) const UNMANAGED: &str = "select c.type, c.key, c.name, c.universe_category, c.value, c.updated_at
     from cache_entries c
     where c.environment = ?1
         and c.type in ('stock_universe', 'etf_universe')
@@ -51,7 +52,8 @@ pub(super) fn state_read(db: &Connection, environment: &str, session: Date) -> R
     let mut rows = statement.query([environment])?;
     while let Some(row) = rows.next()? {
         let universe = universe_row(row)?;
-        let entry_updated_at = instant(row, UNIVERSE_COLUMNS_COUNT)?;
+        // An instant that cannot be read is none that we wrote.
+        let entry_updated_at = instant(row, UNIVERSE_COLUMNS_COUNT).unwrap_or_default();
         state.universes.insert(universe.id.clone(), answers::state_of_row(&universe, entry_updated_at));
     }
     state.retired = retired(db, environment)?;
@@ -59,12 +61,14 @@ pub(super) fn state_read(db: &Connection, environment: &str, session: Date) -> R
         state.universes.insert(entry.id.clone(), answers::state_of_entry(&entry));
     }
     state.imports = imports(db, environment)?;
+    state.overrides = overrides_active(db, environment, session)?;
     Ok(state)
 }
 
 pub(super) fn universe_list(db: &Connection, environment: &str) -> Result<Vec<UniverseRecord>, StoreError> {
-    let sql =
-        format!("select {UNIVERSE_COLUMNS} from universe_universe u where u.environment = ?1 and u.is_retired = 0");
+    // Without the members, which are most of it: their number stands beside them.
+    let columns = UNIVERSE_COLUMNS.replace("u.members", "''");
+    let sql = format!("select {columns} from universe_universe u where u.environment = ?1 and u.is_retired = 0");
     let mut statement = db.prepare_cached(&sql)?;
     let rows = statement.query_map([environment], |row| Ok(answers::record_of_row(&universe_row(row)?)))?;
     let mut records = rows.collect::<Result<Vec<_>, _>>()?;
@@ -119,7 +123,7 @@ pub(super) fn membership_list(
     let sql = format!(
         "select
             u.type, u.key, m.symbol, m.valid_from, m.valid_to, m.opened_run, m.closed_run, m.opened_reason,
-            m.opened_cap, m.opened_rank, m.closed_reason, m.closed_cap, m.closed_rank
+            m.opened_cap, m.opened_rank, m.closed_reason, m.closed_cap, m.closed_rank, m.superseded_run
         from universe_universe u
         -- In this order: a symbol is looked for in each universe by key.
         cross join universe_membership m on m.universe_id = u.universe_id
@@ -142,6 +146,7 @@ pub(super) fn membership_list(
             closed_reason: row.get(10)?,
             closed_cap: row.get::<_, Option<i64>>(11)?.map(Usd),
             closed_rank: row.get(12)?,
+            superseded_run: row.get(13)?,
         })
     })?;
     let mut records = rows.collect::<Result<Vec<_>, _>>()?;
@@ -152,11 +157,12 @@ pub(super) fn membership_list(
 /// Returns every interval of a universe, retired or not.
 fn intervals(db: &Connection, environment: &str, id: &UniverseId) -> Result<Vec<Interval>, StoreError> {
     let mut statement = db.prepare_cached(
-        "select m.symbol, m.valid_from, m.valid_to, o.finished_at, c.finished_at
+        "select m.symbol, m.valid_from, m.valid_to, o.finished_at, c.finished_at, s.finished_at
         from universe_universe u
         join universe_membership m on m.universe_id = u.universe_id
         join universe_run o on o.environment = u.environment and o.run_number = m.opened_run
         left join universe_run c on c.environment = u.environment and c.run_number = m.closed_run
+        left join universe_run s on s.environment = u.environment and s.run_number = m.superseded_run
         where u.environment = ?1 and u.type = ?2 and u.key = ?3",
     )?;
     let rows = statement.query_map(params![environment, id.universe_type.as_str(), id.key()], |row| {
@@ -166,6 +172,7 @@ fn intervals(db: &Connection, environment: &str, id: &UniverseId) -> Result<Vec<
             valid_to: day(row, 2)?,
             opened_at: row.get::<_, Instant>(3)?.0,
             closed_at: instant(row, 4)?,
+            superseded_at: instant(row, 5)?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -229,7 +236,7 @@ fn retired(db: &Connection, environment: &str) -> Result<BTreeMap<UniverseId, u6
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn imports(db: &Connection, environment: &str) -> Result<BTreeMap<UniverseId, ImportedList>, StoreError> {
+pub(super) fn imports(db: &Connection, environment: &str) -> Result<BTreeMap<UniverseId, ImportedList>, StoreError> {
     let mut statement =
         db.prepare_cached("select type, key, name, symbols, source from universe_import_list where environment = ?1")?;
     let rows = statement.query_map([environment], |row| {
@@ -262,7 +269,8 @@ fn unmanaged_row(row: &Row<'_>) -> rusqlite::Result<UnmanagedEntry> {
         name: row.get(2)?,
         category: row.get(3)?,
         value: row.get::<_, Json>(4)?.0,
-        updated_at: instant(row, 5)?,
+        // What another program writes is not ours to insist on.
+        updated_at: instant(row, 5).unwrap_or_default(),
     })
 }
 
@@ -300,7 +308,7 @@ pub(super) fn universe_evidence(
     let mut spans = db.prepare(
         "select symbol, valid_from, valid_to
         from universe_membership
-        where universe_id = ?1
+        where universe_id = ?1 and superseded_run is null
         order by symbol, valid_from, opened_run",
     )?;
     let mut rows = statement.query([environment])?;

@@ -21,7 +21,7 @@ pub(crate) use jobs::{Jobs, SubmitJob};
 pub(crate) use maintenance::{Least, Organize, Stats, Validate};
 pub(crate) use moving_in::Adopt;
 pub(crate) use reference::LoadReference;
-pub(crate) use time_machine::{Explain, History};
+pub(crate) use time_machine::{Diff, Explain, History, OverrideAdd, OverrideCommand, OverrideList};
 pub(crate) use transfer::{Export, Form, Import, ImportHistory, ImportWhat, Rollback, What};
 
 /// How wide help is, on every terminal: what a page shows is what a person sees.
@@ -106,8 +106,12 @@ Examples:
   universe show 'top_500 & sector_technology'
   universe show 'mega_cap - theme_growth' --format csv")]
     Show(Show),
-    /// Compare the members of a universe between two days
-    #[command(after_help = "Example:\n  universe diff top_500 2024-01-02 2024-01-31")]
+    /// Compare the members of a universe between two days or runs, or with another universe
+    #[command(after_help = "\
+Examples:
+  universe diff top_500 2024-01-02 2024-01-31
+  universe diff top_500 0198c2f4 0198d001        what two runs left
+  universe diff theme_growth --with theme_value --as-of 2024-01-02")]
     Diff(Diff),
     /// Say why a symbol is in a universe, or is not
     #[command(after_help = "\
@@ -122,6 +126,9 @@ Examples:
   universe history top_100 --from 2024-01-02 --limit 20
   universe history AAPL")]
     History(History),
+    /// Put members in or leave them out by hand, now or from a later session on
+    #[command(subcommand)]
+    Override(OverrideCommand),
     /// List the latest runs
     #[command(after_help = "Example:\n  universe runs --limit 5 --format json")]
     Runs(Runs),
@@ -356,18 +363,6 @@ pub(crate) struct Show {
     /// What was known at this instant (2024-01-03T12:00:00Z)
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     pub(crate) known_at: Option<Timestamp>,
-}
-
-#[derive(Args)]
-pub(crate) struct Diff {
-    /// The universe or expression
-    pub(crate) universe: String,
-    /// The first day
-    #[arg(value_parser = day)]
-    pub(crate) from: Date,
-    /// The last day
-    #[arg(value_parser = day)]
-    pub(crate) to: Date,
 }
 
 #[derive(Args)]

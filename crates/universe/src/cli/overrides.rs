@@ -34,8 +34,8 @@ async fn put(global: &Global, config: &Config, command: &OverrideAdd) -> anyhow:
     let known = store.universe_list(environment).await?;
     let known: Vec<UniverseId> = known.into_iter().map(|universe| universe.id).collect();
     let universe = resolve(&address, &known, &rules)?;
-    let symbol = Symbol::parse(&command.symbol)
-        .map_err(|error| Usage(format!("{:?} is no symbol: {error}", command.symbol)))?;
+    let symbol =
+        Symbol::parse(&command.symbol).map_err(|error| Usage(format!("{:?} is no symbol: {error}", command.symbol)))?;
     let now = Surroundings.now();
     let from = match command.from {
         Some(from) => expect_session(from)?,
@@ -99,7 +99,8 @@ async fn withdraw(global: &Global, config: &Config, id: &str, by: Option<&str>) 
 }
 
 fn id_of(text: &str) -> anyhow::Result<Uuid> {
-    text.parse().map_err(|_| Usage(format!("{text:?} is no id of an override; `universe override list` has them")).into())
+    text.parse()
+        .map_err(|_| Usage(format!("{text:?} is no id of an override; `universe override list` has them")).into())
 }
 
 /// Who says so: the name given, else that of the user.

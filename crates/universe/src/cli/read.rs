@@ -1,6 +1,4 @@
-//! Commands that only read: `list`, `show`, `diff`, `runs`.
-
-use std::collections::BTreeSet;
+//! Commands that only read: `list`, `show`, `runs`.
 
 use jiff::civil::Date;
 use serde_json::json;
@@ -10,8 +8,7 @@ use universe_core::rule::RuleSet;
 use universe_service::{Answer, LookupError, Question, look_up, resolve};
 use universe_store::Store;
 
-use super::arguments::{Diff, Global, Runs, Show};
-use super::failure::Usage;
+use super::arguments::{Global, Runs, Show};
 use super::output::{self, Rows};
 use super::session::is_imported;
 use super::{EXIT_DONE, session};
@@ -108,38 +105,6 @@ pub(crate) async fn show(global: &Global, config: &Config, command: &Show) -> an
     Ok(EXIT_DONE)
 }
 
-pub(crate) async fn diff(global: &Global, config: &Config, command: &Diff) -> anyhow::Result<u8> {
-    if command.from > command.to {
-        return Err(Usage(format!("{} is after {}: give the earlier day first", command.from, command.to)).into());
-    }
-    let store = session::open_store(global, config).await?;
-    let rules = session::rules(&*store, config).await?;
-    let environment = session::environment(config);
-    let mut sides = Vec::with_capacity(2);
-    for day in [command.from, command.to] {
-        let question = Question { environment, as_of: Some(day), known_at: None };
-        let answer = answer_to(&*store, &rules, &command.universe, question).await?;
-        say_remarks(global, &answer);
-        sides.push(answer.members.into_iter().map(|member| member.symbol).collect::<BTreeSet<Symbol>>());
-    }
-    let added: Vec<&Symbol> = sides[1].difference(&sides[0]).collect();
-    let removed: Vec<&Symbol> = sides[0].difference(&sides[1]).collect();
-    let data = json!({
-        "universe": command.universe,
-        "from": command.from,
-        "to": command.to,
-        "added": added,
-        "removed": removed,
-    });
-    output::print(global, &data, || {
-        let row = |what: &str, symbol: &&Symbol| vec![what.to_owned(), symbol.to_string()];
-        let rows = added.iter().map(|s| row("added", s)).chain(removed.iter().map(|s| row("removed", s)));
-        Rows { columns: vec!["change", "symbol"], rows: rows.collect() }
-    })?;
-    output::remark(global, &format!("{} added, {} removed", added.len(), removed.len()));
-    Ok(EXIT_DONE)
-}
-
 pub(crate) async fn runs(global: &Global, config: &Config, command: &Runs) -> anyhow::Result<u8> {
     let store = session::open_store(global, config).await?;
     let runs = store.run_list(session::environment(config), command.limit, 0).await?;
@@ -177,7 +142,12 @@ pub(crate) async fn runs(global: &Global, config: &Config, command: &Runs) -> an
 }
 
 /// Answers a question; of a universe that only a rule knows yet, says how it comes to members.
-async fn answer_to(store: &dyn Store, rules: &RuleSet, asked: &str, question: Question<'_>) -> anyhow::Result<Answer> {
+pub(super) async fn answer_to(
+    store: &dyn Store,
+    rules: &RuleSet,
+    asked: &str,
+    question: Question<'_>,
+) -> anyhow::Result<Answer> {
     let error = match look_up(store, rules, asked, question).await {
         Ok(answer) => return Ok(answer),
         Err(error) => error,
@@ -204,7 +174,7 @@ async fn newest_session(store: &dyn Store, environment: &str) -> anyhow::Result<
     Ok(runs.iter().filter(|run| did_work(&run.status) && !run.dry_run).filter_map(|run| run.session).max())
 }
 
-fn say_remarks(global: &Global, answer: &Answer) {
+pub(super) fn say_remarks(global: &Global, answer: &Answer) {
     for remark in &answer.remarks {
         output::remark(global, &format!("note: {remark}"));
     }

@@ -137,3 +137,125 @@ pub(crate) struct NumberedEvent {
     /// The Redis channels that it is published on
     channels: Vec<String>,
 }
+
+/// Why a symbol is in a universe, or is not
+#[derive(ToSchema)]
+pub(crate) struct ExplanationAnswer {
+    universe: String,
+    /// In its canonical spelling
+    symbol: String,
+    company_name: Option<String>,
+    /// The session that the answer is for
+    as_of: Date,
+    /// As it is recorded
+    is_member: bool,
+    since: Option<Date>,
+    /// The last change up to the session; null when it was never a member
+    recorded: Option<RecordedTurn>,
+    /// What the rule says of the session's figures; null where nothing defines the universe any more
+    by_rule: Option<RuleVerdict>,
+    /// What a person should know about the answer
+    remarks: Vec<String>,
+}
+
+/// The last thing that was recorded about a symbol in a universe
+#[derive(ToSchema)]
+pub(crate) struct RecordedTurn {
+    session: Date,
+    /// `added` or `removed`
+    action: String,
+    /// The code of the reason
+    reason: String,
+    /// In US dollars
+    market_cap: Option<i64>,
+    rank: Option<u32>,
+    run_id: Option<Uuid>,
+    recorded_at: Option<Timestamp>,
+}
+
+/// What a rule says about a symbol
+#[derive(ToSchema)]
+pub(crate) struct RuleVerdict {
+    rule: String,
+    /// The fingerprint of the rule's text
+    rule_version: String,
+    /// Whether it was a member before, which counts where the rule has a buffer
+    was_member: bool,
+    is_member: bool,
+    /// The code of the reason that a run would record
+    reason: String,
+    rank: Option<u32>,
+    inputs: Vec<RuleInput>,
+    /// In order; the first that does not hold decides, else the last
+    questions: Vec<RuleQuestion>,
+}
+
+/// A field that a rule reads, and what the listing has there
+#[derive(ToSchema)]
+pub(crate) struct RuleInput {
+    field: String,
+    value: Option<String>,
+}
+
+/// A question of a rule
+#[derive(ToSchema)]
+pub(crate) struct RuleQuestion {
+    asks: String,
+    found: String,
+    /// Null where it cannot be told, which is not enough
+    holds: Option<bool>,
+}
+
+/// How the members of a universe changed
+#[derive(ToSchema)]
+pub(crate) struct UniverseHistory {
+    universe: String,
+    from: Option<Date>,
+    to: Option<Date>,
+    changes: Vec<HistoryChange>,
+}
+
+/// A symbol that came or went
+#[derive(ToSchema)]
+pub(crate) struct HistoryChange {
+    universe: String,
+    symbol: String,
+    session: Date,
+    /// `added` or `removed`
+    action: String,
+    /// The code of the reason
+    reason: String,
+    /// In US dollars
+    market_cap: Option<i64>,
+    rank: Option<u32>,
+    run_id: Option<Uuid>,
+    recorded_at: Option<Timestamp>,
+}
+
+/// Every universe that a symbol was ever in
+#[derive(ToSchema)]
+pub(crate) struct SymbolHistory {
+    symbol: String,
+    from: Option<Date>,
+    to: Option<Date>,
+    memberships: Vec<Interval>,
+}
+
+/// One interval of membership
+#[derive(ToSchema)]
+pub(crate) struct Interval {
+    universe: String,
+    symbol: String,
+    /// The first session
+    valid_from: Date,
+    /// The first session no longer; null while it lasts
+    valid_to: Option<Date>,
+    opened_run: i64,
+    closed_run: Option<i64>,
+    opened_reason: String,
+    opened_cap: Option<i64>,
+    opened_rank: Option<u32>,
+    closed_reason: Option<String>,
+    closed_cap: Option<i64>,
+    closed_rank: Option<u32>,
+}

@@ -118,6 +118,12 @@ impl Place {
         }
     }
 
+    /// Returns the members of a universe as of a day.
+    pub(crate) fn members_as_of(&self, universe: &str, day: &str) -> Vec<String> {
+        let answer = self.run(&["show", universe, "--as-of", day, "--format", "json"]).done().json();
+        texts(&answer["symbols"])
+    }
+
     /// Returns the members of a universe.
     pub(crate) fn members(&self, universe: &str) -> Vec<String> {
         let answer = self.run(&["show", universe, "--format", "json"]).done().json();

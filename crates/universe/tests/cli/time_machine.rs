@@ -247,3 +247,46 @@ fn members_are_put_in_and_left_out_by_hand() {
         place.run(&[&bad[..], &["--from", &until, "--until", &until]].concat()).refused(2, &["not after it begins"]);
     }
 }
+
+#[test]
+fn runs_and_universes_are_compared() {
+    for place in Place::on_both_stores() {
+        first_day(&place);
+        let mut second = stocks();
+        with_price(&mut second, &["LARH"], 40);
+        load(&place, next_session(FIRST), &second);
+        place.run(&["sync", "--force"]).done();
+        let runs = place.run(&["runs", "--format", "json"]).done().json();
+        let id = |at: usize| runs[at]["run_id"].as_str().expect("an id").to_owned();
+        let between = place.run(&["diff", "top_10", &id(1), &id(0)[..30], "--format", "json"]).done().json();
+        assert_eq!((texts(&between["added"]), texts(&between["removed"])), (vec!["LARH".into()], vec!["LARB".into()]));
+        assert_eq!((&between["from"], &between["to"]), (&json!(id(1)), &json!(id(0))));
+        let with = ["diff", "top_10", "--with", "mega_cap", "--as-of", &FIRST.to_string(), "--format", "json"];
+        let with = place.run(&with).done().json();
+        assert_eq!((texts(&with["added"]), texts(&with["removed"])), (vec![], vec!["LARA".into(), "LARB".into()]));
+
+        place.run(&["diff", "top_10"]).refused(2, &["two days or runs", "--with"]);
+        place.run(&["diff", "top_10", "2024-01-02", "beef0000"]).refused(1, &["there is no run beef0000"]);
+        place.run(&["diff", "top_10", "2024-02-01", "2024-01-02"]).refused(2, &["is after"]);
+    }
+}
+
+/// The order of an entry is not kept, and follows from the caps of the session that is asked about.
+#[test]
+fn past_answers_have_the_ranks_of_their_day() {
+    for place in Place::on_both_stores() {
+        first_day(&place);
+        let ranks = |as_of: &[&str]| -> Vec<(Value, Value)> {
+            let shown = place.run(&[&["show", "top_10", "--format", "json"], as_of].concat()).done().json();
+            let members = shown["members"].as_array().expect("members");
+            members.iter().map(|member| (member["symbol"].clone(), member["rank"].clone())).collect()
+        };
+        let then = ranks(&[]);
+        let mut second = stocks();
+        with_price(&mut second, &["MEGH"], 3);
+        load(&place, next_session(FIRST), &second);
+        place.run(&["sync", "--force"]).done();
+        assert_ne!(ranks(&[]), then);
+        assert_eq!(ranks(&["--as-of", &FIRST.to_string()]), then);
+    }
+}

@@ -6,6 +6,22 @@ use jiff::civil::Date;
 use super::day;
 
 #[derive(Args)]
+pub(crate) struct Diff {
+    /// The universe or expression
+    pub(crate) universe: String,
+    /// The day to start from, or the id of a run
+    pub(crate) from: Option<String>,
+    /// The day to come to, or the id of a run
+    pub(crate) to: Option<String>,
+    /// The universe or expression to compare with
+    #[arg(long, value_name = "UNIVERSE", conflicts_with_all = ["from", "to"])]
+    pub(crate) with: Option<String>,
+    /// The session that both are compared as of
+    #[arg(long, value_name = "DATE", value_parser = day, requires = "with")]
+    pub(crate) as_of: Option<Date>,
+}
+
+#[derive(Args)]
 pub(crate) struct Explain {
     /// The symbol, in any usual spelling
     pub(crate) symbol: String,
