@@ -7,6 +7,9 @@ use universe_store::{AdoptedSource, AdoptedUniverse, OlderDatabase, OlderEntry};
 
 use super::{BY_LIST, source_of, title};
 
+/// From so many members on two equal lists are one; fewer may be equal by chance.
+const EQUAL_MEMBERS_MIN: usize = 5;
+
 type Universes = BTreeMap<UniverseId, AdoptedUniverse>;
 
 /// Finds the two universes that a list is made of, or makes them; the row itself stays as it is.
@@ -50,6 +53,9 @@ pub(super) fn adopt(entry: &OlderEntry, older: &OlderDatabase, universes: &mut U
 }
 
 fn equal(universes: &Universes, universe_type: UniverseType, part: &[Symbol]) -> Option<UniverseId> {
+    if part.len() < EQUAL_MEMBERS_MIN {
+        return None;
+    }
     let part: BTreeSet<&Symbol> = part.iter().collect();
     // An expression can name snake_case keys only.
     let is_equal = |universe: &&AdoptedUniverse| {

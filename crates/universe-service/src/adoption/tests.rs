@@ -105,12 +105,12 @@ fn older_keys_stay_as_copies() {
 #[test]
 fn combinations_become_expressions() {
     let plan = plan(&[
-        ("stock_universe", "", "Big Two!", json!(["AAPL", "MSFT"])),
-        ("stock_universe", "", "big_two", json!(["AAPL", "MSFT"])),
-        ("stock_etf_combo", "Tech Mix", "tech_mix", json!(["MSFT", "AAPL", "XLK"])),
+        ("stock_universe", "", "Big Five!", json!(["AAPL", "MSFT", "NVDA", "BRK.B", "JPM"])),
+        ("stock_universe", "", "big_five", json!(["AAPL", "MSFT", "NVDA", "BRK.B", "JPM"])),
+        ("stock_etf_combo", "Big Mix", "big_mix", json!(["MSFT", "AAPL", "JPM", "BRK-B", "NVDA", "XLK"])),
         ("stock_etf_combo", "", "funds", json!({"etfs": [{"symbol": "SPY"}]})),
     ]);
-    assert_eq!(plan.sources[2].becomes, "stock_universe:big_two + etf_universe:theme_tech_mix_etfs");
+    assert_eq!(plan.sources[2].becomes, "stock_universe:big_five + etf_universe:theme_big_mix_etfs");
     assert_eq!(plan.sources[3].becomes, "etf_universe:theme_funds_etfs");
     assert_eq!(plan.universes.len(), 4);
     for source in &plan.sources[2..] {

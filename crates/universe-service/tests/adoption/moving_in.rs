@@ -56,8 +56,11 @@ async fn every_row_is_told_of_and_none_is_rewritten() {
         ("stock_universe:twin", ""),
         ("etf_universe:etf_core", "etf_universe:index_broad_market"),
         ("etf_universe:sector_sector_etfs", "etf_universe:sector_sector_etfs"),
-        ("stock_etf_combo:tech_mix", "stock_universe:half_broken + etf_universe:sector_sector_etfs"),
-        ("stock_etf_combo:picks_funds", "stock_universe:theme_dividend_aristocrats + etf_universe:index_broad_market"),
+        ("stock_etf_combo:tech_mix", "stock_universe:theme_tech_mix_stocks + etf_universe:theme_tech_mix_etfs"),
+        (
+            "stock_etf_combo:picks_funds",
+            "stock_universe:theme_picks_funds_stocks + etf_universe:theme_picks_funds_etfs",
+        ),
         ("cache_config:market_cap_thresholds/all", "bands.toml"),
         ("cache_config:settings/limits", "rankings.toml"),
         ("cache_config:TTL/seconds", ""),

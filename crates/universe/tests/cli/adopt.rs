@@ -54,7 +54,7 @@ async fn a_dry_run_shows_everything_and_changes_nothing() {
         "column symbols.country",
         "index ohlcv_daily_date_idx",
         "rule file bands.toml",
-        "stock_universe:half_broken + etf_universe:sector_sector_etfs",
+        "stock_universe:theme_tech_mix_stocks + etf_universe:theme_tech_mix_etfs",
         "type user_pref, rows: 60",
         "left as it is: its value is neither a list",
     ] {
