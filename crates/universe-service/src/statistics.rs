@@ -236,7 +236,7 @@ fn worth(mut caps: Vec<i64>) -> Worth {
     let total: i64 = caps.iter().sum();
     let largest: i64 = caps.iter().take(LARGEST).sum();
     let middle = caps.len() / 2;
-    let median = if caps.len() % 2 == 0 { caps[middle - 1].midpoint(caps[middle]) } else { caps[middle] };
+    let median = if caps.len().is_multiple_of(2) { caps[middle - 1].midpoint(caps[middle]) } else { caps[middle] };
     Worth { total: Some(Usd(total)), median: Some(Usd(median)), largest_share: Some(largest as f64 / total as f64) }
 }
 

@@ -176,9 +176,10 @@ fn print(global: &Global, outcome: &SyncOutcome, before: usize, dry_run: bool) -
     let words = format!("session {}  {}  {seconds:.3} s", plan.session, summary.words());
     let end = if dry_run { "\ndry run: nothing was written" } else { "" };
     match global.format {
-        Format::Table => output::write_out(&format!("\n{words}{end}\n")),
-        Format::Json | Format::Csv => Ok(output::remark(global, &format!("{words}{end}"))),
+        Format::Table => output::write_out(&format!("\n{words}{end}\n"))?,
+        Format::Json | Format::Csv => output::remark(global, &format!("{words}{end}")),
     }
+    Ok(())
 }
 
 fn row(universe: &UniversePlan) -> Vec<String> {
