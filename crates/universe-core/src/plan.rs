@@ -121,6 +121,11 @@ pub enum Cause {
     },
     /// Somebody else changed entries; they become again what the memberships say.
     Repair,
+    /// Somebody corrects the recorded past.
+    Correction {
+        /// Why.
+        reason: String,
+    },
     /// Sources of an index's history were taken up.
     History {
         /// The sources.
@@ -470,6 +475,7 @@ impl fmt::Display for Cause {
             Self::Import { source } => write!(f, "import of {source}"),
             Self::Rollback { run_id } => write!(f, "rollback to {run_id}"),
             Self::Repair => f.write_str("repair of the entry"),
+            Self::Correction { reason } => write!(f, "correction: {reason}"),
             Self::History { source } => write!(f, "history from {source}"),
         }
     }

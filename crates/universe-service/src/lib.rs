@@ -3,6 +3,7 @@
 mod adoption;
 mod alerts;
 mod ambient;
+mod correct;
 mod daemon;
 mod error;
 mod explain;
@@ -13,6 +14,8 @@ mod loading;
 mod lookup;
 mod lookup_snapshot;
 pub mod market_simulator;
+#[cfg(feature = "nats")]
+mod nats;
 mod order;
 mod redis_address;
 mod redis_signs;
@@ -31,6 +34,7 @@ mod worker;
 pub use adoption::{AdoptionPlan, PresentRules, plan_adoption};
 pub use alerts::{Alerts, RaisedAlert, Severity, alerts};
 pub use ambient::Ambient;
+pub use correct::{Correction, correct};
 pub use daemon::{Daemon, RelayState, RuleSource};
 pub use error::{LoadError, SyncError};
 pub use explain::{
@@ -47,6 +51,8 @@ pub use loading::{
 };
 pub use lookup::{Answer, LookupError, Question, look_up, resolve};
 pub use lookup_snapshot::{Body, LookupSnapshot, Lookups, ReadyAnswer, ReadyUniverse, SymbolUniverse, nearest_keys};
+#[cfg(feature = "nats")]
+pub use nats::{NatsSettings, relay_to_nats, supervise_with_nats};
 pub use order::{Approval, Placed, Wish};
 pub use redis_address::{RedisAddress, RedisAddressError, RedisCertificateError};
 pub use reference::{

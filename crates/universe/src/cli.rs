@@ -6,6 +6,7 @@ mod adopt;
 mod arguments;
 mod client;
 mod config_command;
+mod correct;
 mod db;
 mod demo;
 mod diff;
@@ -87,6 +88,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<u8> {
         Command::Diff(command) => diff::run(&global, &config, &command).await,
         Command::Explain(command) => time_machine::explain(&global, &config, &command).await,
         Command::History(command) => time_machine::history(&global, &config, &command).await,
+        Command::Correct(command) => correct::run(&global, &config, &command).await,
         Command::Override(command) => overrides::run(&global, &config, &command).await,
         Command::Runs(command) => read::runs(&global, &config, &command).await,
         Command::Organize(command) => organize::run(&global, &config, &command).await,

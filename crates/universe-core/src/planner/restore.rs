@@ -231,7 +231,7 @@ impl<'a> Planner<'a> {
 /// Returns why a listing comes or goes in a universe that is restored.
 pub(super) const fn reason_of(cause: &Cause, is_addition: bool) -> Reason {
     match (cause, is_addition) {
-        (Cause::Rollback { .. } | Cause::Repair, _) => Reason::Restored,
+        (Cause::Rollback { .. } | Cause::Repair | Cause::Correction { .. }, _) => Reason::Restored,
         (Cause::Import { .. } | Cause::History { .. }, true) => Reason::Imported,
         (Cause::Import { .. } | Cause::History { .. }, false) => Reason::Unlisted,
     }

@@ -21,7 +21,7 @@ pub(crate) use jobs::{Jobs, SubmitJob};
 pub(crate) use maintenance::{Least, Organize, Stats, Validate};
 pub(crate) use moving_in::Adopt;
 pub(crate) use reference::LoadReference;
-pub(crate) use time_machine::{Diff, Explain, History, OverrideAdd, OverrideCommand, OverrideList};
+pub(crate) use time_machine::{Correct, Diff, Explain, History, OverrideAdd, OverrideCommand, OverrideList};
 pub(crate) use transfer::{Export, Form, Import, ImportHistory, ImportWhat, Rollback, What};
 
 /// How wide help is, on every terminal: what a page shows is what a person sees.
@@ -126,6 +126,12 @@ Examples:
   universe history top_100 --from 2024-01-02 --limit 20
   universe history AAPL")]
     History(History),
+    /// Correct the recorded past; what was known before can still be asked
+    #[command(after_help = "\
+Examples:
+  universe correct META recent_ipos --was-out --from 2022-06-09 --until 2022-07-11 --reason 'it is FB'
+  universe correct NEWCO index_sp500 --was-in --from 2024-03-18 --reason 'loaded too late'")]
+    Correct(Correct),
     /// Put members in or leave them out by hand, now or from a later session on
     #[command(subcommand)]
     Override(OverrideCommand),

@@ -196,7 +196,12 @@ fn keep_newest<T>(lines: &mut Vec<T>, command: &History) {
 }
 
 /// Finds the one universe that an address means; an expression has no history of its own.
-async fn universe_of(store: &dyn Store, rules: &RuleSet, environment: &str, asked: &str) -> anyhow::Result<UniverseId> {
+pub(super) async fn universe_of(
+    store: &dyn Store,
+    rules: &RuleSet,
+    environment: &str,
+    asked: &str,
+) -> anyhow::Result<UniverseId> {
     let SetExpression::Universe(address) = SetExpression::parse(asked).map_err(LookupError::from)? else {
         return Err(Usage(format!("{asked} combines universes; give one universe")).into());
     };

@@ -290,3 +290,48 @@ fn past_answers_have_the_ranks_of_their_day() {
         assert_eq!(ranks(&["--as-of", &FIRST.to_string()]), then);
     }
 }
+
+#[test]
+fn the_past_is_corrected_and_what_was_known_is_not_lost() {
+    for place in Place::on_both_stores() {
+        first_day(&place);
+        let mut day = FIRST;
+        for _ in 0..4 {
+            day = next_session(day);
+            load(&place, day, &stocks());
+            place.run(&["sync"]).done();
+        }
+        let [first, second, third] =
+            [FIRST, next_session(FIRST), next_session(next_session(FIRST))].map(|d| d.to_string());
+        let runs = place.run(&["runs", "--format", "json"]).done().json();
+        let before = runs[0]["finished_at"].as_str().expect("an instant").to_owned();
+        let correct = |arguments: &[&str]| {
+            let command = ["correct", "MEGA", "mega_cap", "--reason", "the source was wrong", "--format", "json"];
+            place.run(&[&command, arguments].concat()).done().json()
+        };
+        let span = ["--was-out", "--from", &second, "--until", &third];
+        let tried = correct(&[&span[..], &["--dry-run"]].concat());
+        assert_eq!(
+            (&tried["written"], &tried["superseded"]),
+            (&json!(false), &json!([{"from": first, "until": null}]))
+        );
+        let done = correct(&span);
+        assert_eq!(done["added"], json!([{"from": first, "until": second}, {"from": third, "until": null}]));
+        let is_in = |day: &str, more: &[&str]| {
+            let show = ["show", "mega_cap", "--as-of", day, "--format", "json"];
+            let shown = place.run(&[&show, more].concat()).done().json();
+            texts(&shown["symbols"]).contains(&"MEGA".to_owned())
+        };
+        assert_eq!([&first, &second, &third].map(|day| is_in(day, &[])), [true, false, true]);
+        assert!(is_in(&second, &["--known-at", &before]), "as it was answered then");
+        let back = correct(&["--was-in", "--from", &second, "--until", &third]);
+        assert_eq!(back["written"], true);
+        assert!(is_in(&second, &[]));
+        assert_eq!(correct(&["--was-in", "--from", &second, "--until", &third])["written"], false);
+        let sound = place.run(&["validate", "--format", "json"]).json();
+        let errors = sound["findings"].as_array().expect("a list").iter().filter(|f| f["severity"] == "error");
+        assert_eq!(errors.count(), 0, "{sound}");
+        let weekend = ["correct", "MEGA", "mega_cap", "--was-out", "--from", "2024-01-06", "--reason", "x"];
+        place.run(&weekend).refused(2, &["2024-01-06"]);
+    }
+}

@@ -107,3 +107,30 @@ pub(crate) struct OverrideList {
     #[arg(long, conflicts_with = "pending")]
     pub(crate) all: bool,
 }
+
+#[derive(Args)]
+#[command(group(clap::ArgGroup::new("truth").required(true).args(["was_in", "was_out"])))]
+pub(crate) struct Correct {
+    /// The symbol
+    pub(crate) symbol: String,
+    /// The universe: its key, or type:key
+    pub(crate) universe: String,
+    /// It was a member
+    #[arg(long = "was-in")]
+    pub(crate) was_in: bool,
+    /// It was not one
+    #[arg(long = "was-out")]
+    pub(crate) was_out: bool,
+    /// The first session
+    #[arg(long, value_name = "DATE", value_parser = day)]
+    pub(crate) from: Date,
+    /// The first session no longer, instead of the last one synchronized
+    #[arg(long, value_name = "DATE", value_parser = day)]
+    pub(crate) until: Option<Date>,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    /// Show what would change, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}

@@ -1,0 +1,125 @@
+//! Corrections by hand: a symbol was a member on days of the past, or was not.
+
+use std::collections::BTreeSet;
+
+use jiff::civil::Date;
+use universe_core::plan::{Cause, PastChange, PastInterval, PlannedPresent, RecordedInterval, plan_past};
+use universe_core::planner::plan_restore;
+use universe_core::rule::RuleSet;
+use universe_core::{Symbol, UniverseId, session_on_or_before};
+use universe_store::{MembershipRecord, Store, StoreError};
+
+use crate::sync::{STALE_RETRIES_MAX, apply, complete, new_run, new_york_date, observe};
+use crate::{Ambient, SyncError, SyncOutcome, SyncRequest, Writing};
+
+/// The code of the reason with which corrected intervals begin and end.
+const REASON: &str = "corrected";
+
+/// What was otherwise than it is recorded.
+#[derive(Clone, Copy, Debug)]
+pub struct Correction<'a> {
+    /// The universe.
+    pub universe: &'a UniverseId,
+    /// The symbol.
+    pub symbol: &'a Symbol,
+    /// Whether it was a member.
+    pub was_member: bool,
+    /// The first session.
+    pub from: Date,
+    /// The first session no longer; the last one synchronized when none is given, which is the present.
+    pub until: Option<Date>,
+    /// Why, for people.
+    pub reason: &'a str,
+}
+
+/// Corrects the recorded past of one symbol in one universe; the present stays as it is.
+///
+/// What was recorded is superseded, and still answers for what was known before.
+///
+/// # Errors
+/// When the store fails; nothing is then changed.
+pub async fn correct(
+    store: &dyn Store,
+    rules: &RuleSet,
+    request: &SyncRequest,
+    correction: Correction<'_>,
+    ambient: &dyn Ambient,
+) -> Result<SyncOutcome, SyncError> {
+    let environment = request.environment.as_str();
+    let started_at = ambient.now();
+    let mut attempts = 0;
+    loop {
+        let today = session_on_or_before(new_york_date(started_at));
+        let state = store.state_read(environment, today).await.map_err(SyncError::Observe)?;
+        let session = state.last_session.ok_or(SyncError::NoPrices)?;
+        let observation = observe(store, rules, &state, session).await?;
+        let cause = Cause::Correction { reason: correction.reason.to_owned() };
+        let mut plan = plan_restore(&observation, rules, &state, &[], cause);
+        let (id, symbol) = (correction.universe, correction.symbol);
+        let rows = store.membership_list(environment, Some(id), Some(symbol)).await.map_err(SyncError::Observe)?;
+        let recorded: Vec<RecordedInterval> =
+            rows.into_iter().filter(|row| row.superseded_run.is_none()).map(recorded).collect();
+        let is_member = state.universes.get(id).is_some_and(|universe| universe.members.contains(symbol));
+        let members: BTreeSet<Symbol> = is_member.then(|| symbol.clone()).into_iter().collect();
+        let wanted = wanted(&recorded, correction, session);
+        let (superseded, intervals) = plan_past(&recorded, &wanted, PlannedPresent { session, members: &members });
+        let change =
+            PastChange { id: id.clone(), reason: REASON, source: correction.reason.to_owned(), superseded, intervals };
+        plan.past = if change.is_empty() { Vec::new() } else { vec![change] };
+        let mut run = new_run(request, session, started_at, ambient.new_run_id());
+        complete(&mut run, &plan, &[], ambient.now());
+        let outcome = |was_written, run, plan| SyncOutcome {
+            run,
+            plan,
+            was_written,
+            remarks: Vec::new(),
+            ended_at: ambient.now(),
+        };
+        if plan.past.is_empty() || request.writing == Writing::DryRun {
+            return Ok(outcome(false, run, plan));
+        }
+        match apply(store, &plan, &run).await {
+            Ok(()) => return Ok(outcome(true, run, plan)),
+            Err(StoreError::Stale { .. }) if attempts < STALE_RETRIES_MAX => attempts += 1,
+            Err(error) => return Err(SyncError::Apply(error)),
+        }
+    }
+}
+
+fn recorded(row: MembershipRecord) -> RecordedInterval {
+    RecordedInterval {
+        symbol: row.symbol,
+        valid_from: row.valid_from,
+        valid_to: row.valid_to,
+        opened_run: row.opened_run,
+    }
+}
+
+/// Puts the corrected days into what is recorded, or takes them out of it.
+fn wanted(recorded: &[RecordedInterval], correction: Correction<'_>, session: Date) -> Vec<PastInterval> {
+    let (from, until) = (correction.from, correction.until.unwrap_or(session).min(session));
+    let interval = |valid_from: Date, valid_to: Option<Date>| PastInterval {
+        symbol: correction.symbol.clone(),
+        valid_from,
+        valid_to,
+    };
+    let mut wanted = Vec::new();
+    for stay in recorded {
+        if correction.was_member {
+            wanted.push(interval(stay.valid_from, stay.valid_to));
+            continue;
+        }
+        let before = stay.valid_to.map_or(from, |end| end.min(from));
+        if stay.valid_from < before {
+            wanted.push(interval(stay.valid_from, Some(before)));
+        }
+        let after = stay.valid_from.max(until);
+        if stay.valid_to.is_none_or(|end| after < end) {
+            wanted.push(interval(after, stay.valid_to));
+        }
+    }
+    if correction.was_member && from < until {
+        wanted.push(interval(from, Some(until)));
+    }
+    wanted
+}
