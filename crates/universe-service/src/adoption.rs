@@ -53,7 +53,7 @@ pub struct PresentRules<'a> {
 pub fn plan_adoption(older: &OlderDatabase, given: PresentRules<'_>, today: Date) -> Result<AdoptionPlan, RuleError> {
     let present = RuleSet::load(given.profile, given.own, given.facts)?;
     let mut made = rules::Made::new(given, &present);
-    let mut sources = if given.may_grow { made.from_configuration(older) } else { Vec::new() };
+    let mut sources = if given.may_grow { made.read_configuration(older) } else { Vec::new() };
     let session = session_on_or_before(older.newest_bar.map_or(today, |newest| newest.min(today)));
     let rules = made.rule_set()?;
     let mut planner = Planner { older, rules: &rules, universes: BTreeMap::new(), first: BTreeMap::new() };

@@ -59,7 +59,7 @@ impl<'a> Made<'a> {
     }
 
     /// Makes rules of every configuration row; says what became of each.
-    pub(super) fn from_configuration(&mut self, older: &OlderDatabase) -> Vec<(String, AdoptedSource)> {
+    pub(super) fn read_configuration(&mut self, older: &OlderDatabase) -> Vec<(String, AdoptedSource)> {
         let mut sources: BTreeMap<&str, AdoptedSource> = BTreeMap::new();
         let mut items = Vec::new();
         for entry in older.entries.iter().filter(|entry| is_configuration(entry)) {
