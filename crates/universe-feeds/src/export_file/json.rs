@@ -125,7 +125,7 @@ fn entry_of(place: &str, entry: &Value, others: Others, draft: &mut Draft) {
     let rule = text(&["rule"]).or_else(|| said("rule")?.as_str());
     let Some(symbols) = symbols_of(&id.to_string(), fields, others, draft) else { return };
     let count = fields.get("count").filter(|_| others == Others::Fault);
-    if let Some(count) = count.filter(|count| **count != Value::from(symbols.len())) {
+    if let Some(count) = count.filter(|count| **count != symbols.len()) {
         draft.fault(None, None, format!("{id} says that it has {count} members, and lists {}", symbols.len()));
     }
     let universe = ExportedUniverse {

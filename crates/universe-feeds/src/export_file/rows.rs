@@ -32,8 +32,14 @@ struct Growing {
     name: Option<String>,
     category: Option<Category>,
     rule: Option<String>,
-    members: Vec<(Symbol, Option<i64>)>,
-    lines: HashMap<Symbol, u64>,
+    members: Vec<Row>,
+}
+
+/// A member as its row has it; small, since there may be millions.
+struct Row {
+    symbol: Symbol,
+    rank: Option<u32>,
+    line: u32,
 }
 
 pub(super) fn read(path: &Path, draft: &mut Draft) -> Result<(), FeedError> {
@@ -84,8 +90,7 @@ pub(super) fn read(path: &Path, draft: &mut Draft) -> Result<(), FeedError> {
             None => match address(&universe_type, &key) {
                 Ok(id) => {
                     let category = text(category).and_then(|text| category_of(&text));
-                    let (members, lines) = (Vec::new(), HashMap::new());
-                    growing.push(Growing { id, name: text(name), category, rule: text(rule), members, lines });
+                    growing.push(Growing { id, name: text(name), category, rule: text(rule), members: Vec::new() });
                     by_address.insert((universe_type, key), growing.len() - 1);
                     growing.len() - 1
                 }
@@ -112,22 +117,13 @@ pub(super) fn read(path: &Path, draft: &mut Draft) -> Result<(), FeedError> {
             }
         };
         let rank = match rank.map_or(Ok(None), |rank| table.cell(rank).whole()) {
-            Ok(rank) => rank,
+            Ok(rank) => rank.map(|rank| u32::try_from(rank).unwrap_or(0)),
             Err(bad) => {
                 draft.fault(line, Some(symbol.as_str()), format!("rank: {}", bad.0));
                 continue;
             }
         };
-        match universe.lines.get(&symbol) {
-            Some(first) => {
-                let reason = format!("{} lists it twice, first in line {first}", universe.id);
-                draft.fault(line, Some(symbol.as_str()), reason);
-            }
-            None => {
-                universe.lines.insert(symbol.clone(), table.line());
-                universe.members.push((symbol, rank));
-            }
-        }
+        universe.members.push(Row { symbol, rank, line: u32::try_from(table.line()).unwrap_or(u32::MAX) });
     }
     for universe in growing {
         finish(universe, draft);
@@ -135,21 +131,30 @@ pub(super) fn read(path: &Path, draft: &mut Draft) -> Result<(), FeedError> {
     Ok(())
 }
 
-/// Puts the members of a universe in order, and checks that their ranks leave nobody out.
+/// Puts the members of a universe in order, and checks that their ranks leave nobody out and nobody is twice there.
 fn finish(universe: Growing, draft: &mut Draft) {
-    let Growing { id, name, category, rule, mut members, .. } = universe;
-    let ranked = members.iter().filter(|(_, rank)| rank.is_some()).count();
-    if ranked > 0 {
-        members.sort_by_key(|(_, rank)| *rank);
-        let expected = (1..).map(Some);
-        let gap = members.iter().zip(expected).find(|((_, rank), expected)| rank != expected);
-        if let Some(((symbol, _), expected)) = gap {
-            let reason = format!("{id}: nobody has rank {}, or two have; rows are missing", expected.unwrap_or(0));
-            draft.fault(None, Some(symbol.as_str()), reason);
+    let Growing { id, name, category, rule, mut members } = universe;
+    members.sort_by(|a, b| a.symbol.cmp(&b.symbol).then(a.line.cmp(&b.line)));
+    members.dedup_by(|later, first| {
+        let is_twice = later.symbol == first.symbol;
+        if is_twice {
+            let reason = format!("{id} lists it twice, first in line {}", first.line);
+            draft.fault(Some(later.line.into()), Some(later.symbol.as_str()), reason);
+        }
+        is_twice
+    });
+    members.sort_by_key(|row| row.line);
+    let is_ranked = members.iter().any(|row| row.rank.is_some());
+    if is_ranked {
+        members.sort_by_key(|row| row.rank);
+        let gap = members.iter().zip(1..).find(|(row, expected)| row.rank != Some(*expected));
+        if let Some((row, expected)) = gap {
+            let reason = format!("{id}: nobody has rank {expected}, or two have; rows are missing");
+            draft.fault(None, Some(row.symbol.as_str()), reason);
         }
     }
-    let symbols = members.into_iter().map(|(symbol, _)| symbol).collect();
-    let is_ranked = Some(ranked > 0);
+    let symbols = members.into_iter().map(|row| row.symbol).collect();
+    let is_ranked = Some(is_ranked);
     draft.add(None, ExportedUniverse { id, name, category, rule, rule_version: None, is_ranked, symbols });
 }
 

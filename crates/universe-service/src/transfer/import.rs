@@ -69,6 +69,13 @@ struct Entry {
     as_of: Option<Date>,
 }
 
+/// What the files say, without a contradiction.
+struct Checked {
+    entries: BTreeMap<UniverseId, Entry>,
+    rows: u64,
+    issues: Vec<Issue>,
+}
+
 /// Imports universes from exports, in one run. Universes that no file has stay as they are.
 ///
 /// Everything is read and checked before anything is written. `only` narrows down which universes are imported;
@@ -85,7 +92,7 @@ pub async fn import_exports(
     ambient: &dyn Ambient,
     agree: Agree<'_>,
 ) -> Result<Imported, ImportError> {
-    let (mut entries, rows, mut issues) = read_all(rules, files, ambient)?;
+    let Checked { mut entries, rows, mut issues } = read_all(rules, files, ambient)?;
     if !only.is_empty() {
         let wanted = narrowed(rules, &entries, only)?;
         entries.retain(|id, _| wanted.contains(id));
@@ -105,11 +112,7 @@ pub async fn import_exports(
 }
 
 /// Reads every file, and finds everything that is wrong with them together.
-fn read_all(
-    rules: &RuleSet,
-    files: &[PathBuf],
-    ambient: &dyn Ambient,
-) -> Result<(BTreeMap<UniverseId, Entry>, u64, Vec<Issue>), ImportError> {
+fn read_all(rules: &RuleSet, files: &[PathBuf], ambient: &dyn Ambient) -> Result<Checked, ImportError> {
     let mut entries: BTreeMap<UniverseId, Entry> = BTreeMap::new();
     let (mut rows, mut issues, mut faults) = (0, Vec::new(), Vec::new());
     for path in files {
@@ -139,7 +142,7 @@ fn read_all(
             }
         }
     }
-    if faults.is_empty() { Ok((entries, rows, issues)) } else { Err(ImportError::Faults(faults)) }
+    if faults.is_empty() { Ok(Checked { entries, rows, issues }) } else { Err(ImportError::Faults(faults)) }
 }
 
 fn check_day(day: Date, today: Date) -> Result<(), String> {

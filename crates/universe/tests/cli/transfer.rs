@@ -252,6 +252,9 @@ fn an_export_as_of_a_day_is_what_was_shown_then() {
         assert!(!members(&then).contains(&"LARH".to_owned()) && members(&now).contains(&"LARH".to_owned()));
         let shown = place.run(&["show", "mega_cap", "--as-of", "2024-01-02", "--format", "json"]).done().json();
         assert_eq!(members(&then), texts(&shown["symbols"]));
+        let ranked = place.run(&["export", "top_10", "--as-of", "2024-01-02"]).done();
+        assert_eq!(ranked.json()["universes"][0]["metadata"]["ranked"], true);
+        assert_eq!(members_of(&ranked.stdout)["stock_universe:top_10"], crate::market::TOP_10);
         let known = place.run(&["export", "mega_cap", "--known-at", "2000-01-01T00:00:00Z"]).done().stdout;
         assert_eq!(members(&known), [""; 0], "nothing was known then");
         place.run(&["export", "--all", "--as-of", "2024-01-06"]).done();
