@@ -17,7 +17,7 @@ const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 #[error("{reason}")]
 pub struct BadMessage {
     /// What is known of the job; `None` where not even its id is.
-    pub order: Option<DataLoadOrder>,
+    pub order: Option<Box<DataLoadOrder>>,
     /// Everything that is wrong.
     pub reason: String,
 }
@@ -49,7 +49,7 @@ pub fn read_message(bytes: &[u8], environment: &str, now: Timestamp) -> Result<D
     });
     match order {
         Some(order) if fields.faults.is_empty() && request.is_some() => Ok(order),
-        order => Err(BadMessage { order, reason: fields.faults.join("; ") }),
+        order => Err(BadMessage { order: order.map(Box::new), reason: fields.faults.join("; ") }),
     }
 }
 

@@ -159,11 +159,11 @@ pub async fn a_refused_batch_writes_nothing(subject: &Subject) {
     let error = store_parts(subject, &claimed, &[good.clone(), unknown], 3).await.expect_err("no such task");
     assert!(matches!(error, StoreError::RowsAffected { table: "data_load_task", expected: _, actual: _ }), "{error:?}");
     let stranger = ClaimedDataLoad { token: claimed.token + 1, ..claimed.clone() };
-    let error = store_parts(subject, &stranger, &[good.clone()], 3).await.expect_err("another's token");
+    let error = store_parts(subject, &stranger, std::slice::from_ref(&good), 3).await.expect_err("another's token");
     assert!(matches!(error, StoreError::DataLoadFenced { token: 2, .. }), "{error:?}");
     assert!(matches!(progress(subject, &stranger, 3).await, Err(StoreError::DataLoadFenced { .. })));
     assert_eq!(subject.dump().await, before);
-    store_parts(subject, &claimed, &[good.clone()], 3).await.expect("stored");
+    store_parts(subject, &claimed, std::slice::from_ref(&good), 3).await.expect("stored");
     // A task that ended is not marked again.
     let before = subject.dump().await;
     assert!(store_parts(subject, &claimed, &[good], 3).await.is_err());

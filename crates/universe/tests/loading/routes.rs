@@ -25,10 +25,8 @@ fn a_job_is_asked_for_and_watched() {
         let body =
             json!({"symbols": ["AAPL", "MSFT", "AAPL"], "timeframes": ["day", "week"], "requested_by": "a test"});
         let job = server.post(ROUTE, &body.to_string()).is(202);
-        assert_eq!(
-            (&job["status"], &job["years"], &job["requested_by"]),
-            (&json!("pending"), &json!(1), &json!("a test"))
-        );
+        // It may have begun, or be over already.
+        assert_eq!((&job["years"], &job["requested_by"]), (&json!(1), &json!("a test")));
         let job_id = job["job_id"].as_str().expect("an id");
         let job = ended(&server, job_id);
         assert_eq!(

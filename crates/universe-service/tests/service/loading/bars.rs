@@ -191,3 +191,33 @@ async fn a_file_counts_only_where_the_universe_does_not() {
     check_completed(&load(&daemon, &settings, "universe alone", &universe).await);
     assert_eq!(symbols("universe alone").await, top);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn joins_and_entries_of_every_older_shape_are_loaded() {
+    let place = Place::sqlite().await;
+    let stand_in = stand_in();
+    let daemon = place.daemon("a");
+    synchronize(&daemon).await;
+    for (key, value) in [
+        ("plain", r#"["MSFT", "AAPL"]"#),
+        ("symbols", r#"{"symbols": ["MSFT", "AAPL"], "count": 2}"#),
+        ("value", r#"{"value": ["MSFT", "AAPL"]}"#),
+        ("stocks", r#"{"stocks": [{"ticker": "MSFT", "rank": 1}, {"ticker": "AAPL"}]}"#),
+        ("etfs", r#"{"etfs": [{"symbol": "MSFT"}, {"symbol": "AAPL"}]}"#),
+    ] {
+        place.execute(&format!(
+            "insert into cache_entries (type, name, key, value) values ('stock_universe', 'Mine', 'my_{key}', '{value}')"
+        ));
+        let wish = DataLoadWish { universe_key: Some(format!("my_{key}")), ..wish() };
+        let job = load(&daemon, &settings(&stand_in), key, &wish).await;
+        check_completed(&job);
+        assert_eq!(job.symbols_total, Some(2), "{key}");
+    }
+    // A stock and ETF combination, as older messages write it.
+    let wish = DataLoadWish { universe_key: Some("top_2:etf_core".to_owned()), ..wish() };
+    let job = load(&daemon, &settings(&stand_in), "combo", &wish).await;
+    check_completed(&job);
+    let tasks = daemon.store.data_load_task_list("combo").await.expect("listed");
+    let symbols: Vec<&str> = tasks.iter().map(|task| task.symbol.as_str()).collect();
+    assert!(symbols.len() == 4 && symbols.ends_with(&["QQQ", "SPY"]), "{symbols:?}");
+}
