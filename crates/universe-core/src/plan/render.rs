@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Action, Basis, Change, Plan, Reason, UniversePlan};
+use super::{Action, Basis, Change, DelistingEvidence, Plan, Reason, UniversePlan};
 use crate::Usd;
 
 /// How many lines of one universe are shown before the rest is summed up.
@@ -15,7 +15,7 @@ const LINES_MAX: usize = 40;
 pub fn render_diff(plan: &Plan, whole: bool) -> String {
     let mut text = String::new();
     for universe in &plan.universes {
-        if matches!(universe.action, Action::Refreshed | Action::Reordered) {
+        if matches!(universe.action, Action::Refreshed | Action::Reordered) && universe.held.is_none() {
             continue;
         }
         let (added, removed) = (universe.added.len(), universe.removed.len());
@@ -40,6 +40,10 @@ pub fn render_diff(plan: &Plan, whole: bool) -> String {
         let _ = writeln!(text, "symbols.market_cap rewritten for {} listings", plan.caps_moved.len());
     }
     for delisting in &plan.delistings {
+        if let DelistingEvidence::Renamed { to } = delisting.evidence {
+            let _ = writeln!(text, "renamed: {} is {} now", plan.symbol(delisting.listing), plan.symbol(to));
+            continue;
+        }
         let count = delisting.universes.len();
         let plural = if count == 1 { "" } else { "s" };
         let _ = writeln!(text, "delisted: {}, out of {count} universe{plural}", plan.symbol(delisting.listing));
@@ -100,6 +104,7 @@ pub(crate) fn reason_text(plan: &Plan, universe: &UniversePlan, change: &Change)
         (Reason::NotEligible, _) => format!("not eligible any more, {cap}"),
         (Reason::UniverseRetired, _) => "the universe is retired: nothing defines it any more".to_owned(),
         (Reason::Overridden, _) => "put there by hand".to_owned(),
+        (Reason::Renamed, _) => "the same listing under another symbol".to_owned(),
         (Reason::Restored, _) => plan.cause.as_ref().map_or_else(|| "restored".to_owned(), ToString::to_string),
     }
 }

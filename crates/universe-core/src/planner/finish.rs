@@ -72,7 +72,8 @@ impl Planner<'_> {
             removed.sort_unstable_by(|a, b| self.numbering.symbol(a.listing).cmp(self.numbering.symbol(b.listing)));
         }
         let members_change = !added.is_empty() || !removed.is_empty();
-        let mut action = action(present, &target, &before, members_change);
+        let renamed = self.renamed_members(&target.naming.id);
+        let mut action = action(present, &target, &before, members_change || !renamed.is_empty());
         if target.rebalance.is_some() && action.is_none() && self.is_new_session() {
             action = Some(Action::Refreshed);
         }
@@ -91,7 +92,13 @@ impl Planner<'_> {
                     added: std::mem::take(&mut added),
                     removed: std::mem::replace(&mut removed, made),
                 });
-                action = if removed.is_empty() { Action::Held } else { Action::Updated };
+                // Members wait, but not the repair of an entry that somebody else changed.
+                let is_intact = present.is_none_or(|universe| universe.entry_is_intact);
+                action = match (removed.is_empty(), is_intact) {
+                    (true, true) => Action::Held,
+                    (true, false) => Action::Refreshed,
+                    (false, _) => Action::Updated,
+                };
                 (rebalance, is_reconstituted) = (None, false);
             }
         }
@@ -102,6 +109,11 @@ impl Planner<'_> {
             let moves = (added.len() + removed.len()) as f64 / 2.0;
             statistics.turnover = if before.is_empty() { 0.0 } else { moves / before.len() as f64 };
         }
+        if !renamed.is_empty() && matches!(action, Action::Held | Action::Refreshed) {
+            action = Action::Updated;
+        }
+        let step = self.step_of(target.category);
+        self.put_renamings(&target.naming.id, &renamed, step, &members, (&mut added, &mut removed));
         let sequence = self.sequence_before(&target.naming.id) + u64::from(action.changes_members());
         let reconstituted = present.and_then(|universe| universe.reconstituted_session);
         let reconstituted_session = reconstituted.filter(|_| !is_reconstituted).unwrap_or(self.observation.session);
@@ -203,6 +215,7 @@ impl Planner<'_> {
 
     fn delistings(&self, universes: &[UniversePlan]) -> Vec<Delisting> {
         let mut left: BTreeMap<u32, Vec<UniverseId>> = BTreeMap::new();
+        let mut renamed = Vec::new();
         for universe in universes {
             for change in universe.removed.iter().filter(|change| change.reason == Reason::Delisted) {
                 left.entry(change.listing).or_default().push(universe.id.clone());
@@ -215,21 +228,38 @@ impl Planner<'_> {
                 left.entry(u32::try_from(listing).expect("numbered")).or_default();
             }
         }
+        for (old, new) in &self.renamed {
+            let at = *old as usize;
+            // Once it is recorded as gone, nothing is left to say.
+            if seen.is_active.get(at).copied().unwrap_or(false) && self.request.mode.takes(Step::DelistedCleanup) {
+                let is_old = |change: &Change| change.listing == *old;
+                let of = universes.iter().filter(|universe| universe.removed.iter().any(is_old));
+                renamed.push(Delisting {
+                    listing: *old,
+                    evidence: DelistingEvidence::Renamed { to: *new },
+                    universes: of.map(|universe| universe.id.clone()).collect(),
+                });
+                left.remove(old);
+            }
+        }
         let evidence = |listing: u32| match seen.sessions_absent.get(listing as usize) {
             Some(snapshots) if seen.is_active[listing as usize] && *snapshots >= super::DELISTED_AFTER_ABSENCES => {
                 DelistingEvidence::Absent { snapshots: *snapshots }
             }
             Some(_) | None => DelistingEvidence::Recorded,
         };
-        left.into_iter()
-            .map(|(listing, universes)| Delisting { listing, evidence: evidence(listing), universes })
-            .collect()
+        let gone = left.into_iter();
+        let gone = gone.map(|(listing, universes)| Delisting { listing, evidence: evidence(listing), universes });
+        let mut all: Vec<Delisting> = gone.chain(renamed).collect();
+        all.sort_by_key(|delisting| delisting.listing);
+        all
     }
 
     fn offerings(&self, universes: &[UniversePlan]) -> Vec<Offering> {
+        let is_offering = |c: &&Change| c.step == Step::IpoAssignment && c.reason != Reason::Renamed;
         let mut places: BTreeMap<u32, Vec<UniverseId>> = BTreeMap::new();
         for universe in universes {
-            for change in universe.added.iter().filter(|change| change.step == Step::IpoAssignment) {
+            for change in universe.added.iter().filter(is_offering) {
                 places.entry(change.listing).or_default().push(universe.id.clone());
             }
         }

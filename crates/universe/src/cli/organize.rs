@@ -100,6 +100,7 @@ fn word(action: Action) -> &'static str {
 
 /// Counts entries by what happened to them.
 struct Summary {
+    /// An entry may be updated, or built again, while a change of its members is held.
     counts: BTreeMap<&'static str, usize>,
     unchanged: usize,
     errors: Vec<String>,
@@ -112,6 +113,7 @@ impl Summary {
             *counts.entry(word(universe.action)).or_default() += 1;
         }
         let touched = counts["updated"] + counts["deleted"] + counts["held"];
+        counts.insert("held", plan.held_universes().count());
         let errors =
             plan.steps.iter().filter_map(|step| Some(format!("{}: {}", step.step.as_str(), step.error.as_ref()?)));
         Self { unchanged: before.saturating_sub(touched), errors: errors.collect(), counts }

@@ -315,6 +315,11 @@ fn a_change_of_more_than_a_fifth_is_held_until_forced() {
     assert!(!held.is_empty(), "the hold itself is news");
     let known = applied(&state, &held);
     assert!(plan(&three, &rules, &known, FULL).is_empty(), "the same hold again is none");
+    let mut damaged = known.clone();
+    damaged.universes.values_mut().for_each(|universe| universe.entry_is_intact = false);
+    let mended = plan(&three, &rules, &damaged, FULL);
+    assert_eq!(mended.universes[0].action, Action::Refreshed, "the entry does not wait with its members");
+    assert_eq!(mended.universes[0].held, held.universes[0].held);
 
     let forced = plan(&three, &rules, &known, Request { holds: Holds::Release, ..FULL });
     assert_eq!(forced.universes[0].action, Action::Updated);

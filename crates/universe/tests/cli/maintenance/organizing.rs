@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{execute, put_entry};
 use crate::harness::{Place, keys};
-use crate::market::{FIRST, TOP_10, first_day, load, stocks};
+use crate::market::{FIRST, TOP_10, first_day, load, sessions_later, stocks, with_price};
 
 fn summary(answer: &Value) -> Vec<u64> {
     let counts = &answer["summary"];
@@ -73,6 +73,26 @@ fn builds_entries_again_that_somebody_else_changed() {
         assert_eq!(summary(&answer)[..4], [0, 2, 0, 0]);
         assert_eq!(place.members("top_10"), TOP_10);
         place.run(&["validate"]).done();
+    }
+}
+
+#[test]
+fn an_entry_is_built_again_while_a_change_of_it_is_held() {
+    for place in Place::on_both_stores() {
+        first_day(&place);
+        let mut stocks = stocks();
+        with_price(&mut stocks, &["LARC", "LARD", "LARE"], 100);
+        load(&place, sessions_later(FIRST, 1), &stocks);
+        place.run(&["organize"]).held();
+        execute(&place, "delete from cache_entries where key = 'top_10'");
+        let answer = place.run(&["organize", "--format", "json"]).held().json();
+        assert_eq!(answer["status"], "held");
+        let top_10 = answer["universes"].as_array().expect("a list").iter().find(|one| one["key"] == "top_10");
+        assert_eq!(top_10.expect("is built")["action"], "updated");
+        assert_eq!(place.members("top_10"), TOP_10, "the change still waits");
+        place.run(&["validate"]).done();
+        let again = place.run(&["organize", "--format", "json"]).held().json();
+        assert_eq!(summary(&again)[1], 0, "and nothing is built twice");
     }
 }
 
