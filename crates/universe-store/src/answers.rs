@@ -51,6 +51,24 @@ pub(crate) struct Interval {
     pub(crate) superseded_at: Option<Timestamp>,
 }
 
+/// Returns an interval for questions about what is known by now: whenever its ends were recorded, it was before.
+pub(crate) fn interval_as_it_is(
+    symbol: Symbol,
+    valid_from: Date,
+    valid_to: Option<Date>,
+    is_superseded: bool,
+) -> Interval {
+    let long_ago = Timestamp::MIN;
+    Interval {
+        symbol,
+        valid_from,
+        valid_to,
+        opened_at: long_ago,
+        closed_at: valid_to.map(|_| long_ago),
+        superseded_at: is_superseded.then_some(long_ago),
+    }
+}
+
 /// A member and the session since which it has been one without a break.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MemberSince {
@@ -184,9 +202,9 @@ pub(crate) fn members_asked(
 
 /// Returns the members now, in the order of the entry.
 pub(crate) fn members_now(order: impl Iterator<Item = Symbol>, intervals: &[Interval]) -> Vec<MemberSince> {
-    let since: BTreeMap<Symbol, Date> =
-        members_as_of(intervals, None, None).into_iter().filter_map(|m| Some((m.symbol, m.since?))).collect();
-    order.map(|symbol| MemberSince { since: since.get(&symbol).copied(), symbol }).collect()
+    let open = members_as_of(intervals, None, None);
+    let since = |symbol: &Symbol| open[open.binary_search_by(|member| member.symbol.cmp(symbol)).ok()?].since;
+    order.map(|symbol| MemberSince { since: since(&symbol), symbol }).collect()
 }
 
 /// Returns the members as of a session as they were known at an instant, in order of symbol.
@@ -199,30 +217,41 @@ pub(crate) fn members_as_of(
     known_at: Option<Timestamp>,
 ) -> Vec<MemberSince> {
     let is_known = |at: Timestamp| known_at.is_none_or(|known_at| at <= known_at);
-    let mut known: BTreeMap<&Symbol, Vec<(Date, Option<Date>)>> = BTreeMap::new();
     let answers = |interval: &&Interval| is_known(interval.opened_at) && !interval.superseded_at.is_some_and(is_known);
-    for interval in intervals.iter().filter(answers) {
-        let valid_to = interval.valid_to.filter(|_| interval.closed_at.is_some_and(is_known));
-        known.entry(&interval.symbol).or_default().push((interval.valid_from, valid_to));
-    }
-    let contains = |(from, to): &(Date, Option<Date>)| match as_of {
-        Some(as_of) => *from <= as_of && to.is_none_or(|to| as_of < to),
-        None => to.is_none(),
-    };
-    known
-        .into_iter()
-        .filter_map(|(symbol, spans)| {
-            let (from, _) = spans.iter().find(|span| contains(span))?;
-            Some(MemberSince { symbol: symbol.clone(), since: Some(walk_back(&spans, *from)) })
+    let mut known: Vec<Span<'_>> = intervals
+        .iter()
+        .filter(answers)
+        .map(|interval| Span {
+            symbol: &interval.symbol,
+            from: interval.valid_from,
+            to: interval.valid_to.filter(|_| interval.closed_at.is_some_and(is_known)),
         })
-        .collect()
+        .collect();
+    known.sort_unstable();
+    let contains = |span: &&Span<'_>| match as_of {
+        Some(as_of) => span.from <= as_of && span.to.is_none_or(|to| as_of < to),
+        None => span.to.is_none(),
+    };
+    let of_symbol = |spans: &[Span<'_>]| {
+        let span = spans.iter().find(contains)?;
+        Some(MemberSince { symbol: span.symbol.clone(), since: Some(walk_back(spans, span.from)) })
+    };
+    known.chunk_by(|a, b| a.symbol == b.symbol).filter_map(of_symbol).collect()
+}
+
+/// What was known of an interval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Span<'a> {
+    symbol: &'a Symbol,
+    from: Date,
+    to: Option<Date>,
 }
 
 /// Follows intervals that end where the next begins back to the first of them.
-fn walk_back(spans: &[(Date, Option<Date>)], from: Date) -> Date {
+fn walk_back(spans: &[Span<'_>], from: Date) -> Date {
     let mut since = from;
-    while let Some((earlier, _)) = spans.iter().find(|(from, to)| *to == Some(since) && *from < since) {
-        since = *earlier;
+    while let Some(earlier) = spans.iter().find(|span| span.to == Some(since) && span.from < since) {
+        since = earlier.from;
     }
     since
 }

@@ -28,6 +28,14 @@ left join universe.run s on s.environment = u.environment and s.run_number = m.s
 where u.environment = $1 and u.type = $2 and u.key = $3
 order by m.symbol, m.valid_from, m.opened_run";
 
+/// As [`INTERVALS`], without looking up in the runs, which are most of the work, when each end was recorded.
+const INTERVALS_AS_THEY_ARE: &str = "\
+select m.symbol, m.valid_from, m.valid_to, m.superseded_run is not null
+from universe.universe u
+join universe.membership m on m.universe_id = u.universe_id
+where u.environment = $1 and u.type = $2 and u.key = $3
+order by m.symbol, m.valid_from, m.opened_run";
+
 const MEMBERSHIPS: &str = "\
 select u.type, u.key, m.symbol, m.valid_from, m.valid_to, m.opened_run, m.closed_run, m.opened_reason, m.opened_cap,
   m.opened_rank, m.closed_reason, m.closed_cap, m.closed_rank, m.superseded_run
@@ -119,7 +127,11 @@ pub(super) async fn member_list(
         (None, Some(row)) => answers::record_of_row(row),
         (None, None) => return Ok(None),
     };
-    let intervals = if row.is_some() { intervals(client, environment, id).await? } else { Vec::new() };
+    let intervals = match (row.is_some(), known_at.is_some()) {
+        (false, _) => Vec::new(),
+        (true, false) => intervals_as_they_are(client, environment, id).await?,
+        (true, true) => intervals(client, environment, id).await?,
+    };
     let members = answers::members_asked(entry.as_ref(), row.as_ref(), &intervals, as_of, known_at);
     let is_ranked = as_of.is_none() && known_at.is_none() && universe.is_ranked;
     let known_since = intervals.iter().map(|interval| interval.valid_from).min();
@@ -198,6 +210,16 @@ async fn unmanaged_entries(client: &Object, environment: &str) -> Result<Vec<Unm
 }
 
 /// Reads every interval of a universe, retired or not.
+/// Returns every interval of a universe for a question about what is known by now.
+async fn intervals_as_they_are(client: &Object, environment: &str, id: &UniverseId) -> Result<Vec<Interval>, Failure> {
+    let statement = client.prepare_cached(INTERVALS_AS_THEY_ARE).await?;
+    let rows = client.query(&statement, &[&environment, &id.universe_type.as_str(), &id.key()]).await?;
+    let interval = |row: &tokio_postgres::Row| {
+        answers::interval_as_it_is(Symbol::from_stored(row.get(0)), row.get(1), row.get(2), row.get(3))
+    };
+    Ok(rows.iter().map(interval).collect())
+}
+
 async fn intervals(client: &Object, environment: &str, id: &UniverseId) -> Result<Vec<Interval>, Failure> {
     let statement = client.prepare_cached(INTERVALS).await?;
     let rows = client.query(&statement, &[&environment, &id.universe_type.as_str(), &id.key()]).await?;

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use universe_core::state::{ImportedList, State};
 use universe_core::{Symbol, UniverseId, Usd};
 
+use super::identity::symbol_changes_until;
 use super::observe::market_session_list;
 use super::overrides::overrides_active;
 use super::past::facts_as_of;
@@ -62,6 +63,7 @@ pub(super) fn state_read(db: &Connection, environment: &str, session: Date) -> R
     }
     state.imports = imports(db, environment)?;
     state.overrides = overrides_active(db, environment, session)?;
+    state.symbol_changes = symbol_changes_until(db, session)?;
     Ok(state)
 }
 
@@ -95,7 +97,11 @@ pub(super) fn member_list(
         (None, Some(row)) => answers::record_of_row(row),
         (None, None) => return Ok(None),
     };
-    let intervals = if row.is_some() { intervals(db, environment, id)? } else { Vec::new() };
+    let intervals = match (row.is_some(), known_at.is_some()) {
+        (false, _) => Vec::new(),
+        (true, false) => intervals_as_they_are(db, environment, id)?,
+        (true, true) => intervals(db, environment, id)?,
+    };
     let members = answers::members_asked(entry.as_ref(), row.as_ref(), &intervals, as_of, known_at);
     let is_ranked = as_of.is_none() && known_at.is_none() && universe.is_ranked;
     let known_since = intervals.iter().map(|interval| interval.valid_from).min();
@@ -154,7 +160,23 @@ pub(super) fn membership_list(
     Ok(records)
 }
 
-/// Returns every interval of a universe, retired or not.
+/// Returns every interval of a universe for a question about what is known by now: without looking up in the
+/// runs, which are most of the work, when each end was recorded.
+fn intervals_as_they_are(db: &Connection, environment: &str, id: &UniverseId) -> Result<Vec<Interval>, StoreError> {
+    let mut statement = db.prepare_cached(
+        "select m.symbol, m.valid_from, m.valid_to, m.superseded_run is not null
+        from universe_universe u
+        join universe_membership m on m.universe_id = u.universe_id
+        where u.environment = ?1 and u.type = ?2 and u.key = ?3",
+    )?;
+    let rows = statement.query_map(params![environment, id.universe_type.as_str(), id.key()], |row| {
+        let valid_to = day(row, 2)?;
+        Ok(answers::interval_as_it_is(symbol(row, 0)?, row.get::<_, Day>(1)?.0, valid_to, row.get(3)?))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Returns every interval of a universe, retired or not, with the instants at which its ends were recorded.
 fn intervals(db: &Connection, environment: &str, id: &UniverseId) -> Result<Vec<Interval>, StoreError> {
     let mut statement = db.prepare_cached(
         "select m.symbol, m.valid_from, m.valid_to, o.finished_at, c.finished_at, s.finished_at
