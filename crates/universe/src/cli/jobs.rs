@@ -81,19 +81,25 @@ async fn submit(global: &Global, config: &Config, daemon: &Daemon, command: &Sub
         DataLoadOrdered::Known => output::remark(global, &format!("there is a job {job_id} already; this is it")),
     }
     if command.run {
-        let (_keep, stop) = watch::channel(false);
+        let (stop, stopped) = watch::channel(false);
         let working = async {
             // Whatever waits before it is carried out first; what a server works on is left to it.
-            loop {
-                if load_data_once(daemon, &settings, &stop).await?.is_none() {
-                    tokio::time::sleep(settings.poll).await;
+            while !*stopped.borrow() {
+                match load_data_once(daemon, &settings, &stopped).await? {
+                    Some(done) if done == job_id => break,
+                    Some(_) => {}
+                    None => tokio::time::sleep(LOOK_EVERY).await,
                 }
             }
+            anyhow::Ok(())
         };
-        tokio::select! {
-            ended = working => { let never: anyhow::Result<std::convert::Infallible> = ended; never?; }
-            job = wait(global, daemon, &job_id) => { job?; }
-        }
+        let waiting = async {
+            wait(global, daemon, &job_id).await?;
+            // A job that is at work all the same is given back: a server goes on with it.
+            stop.send_replace(true);
+            Ok(())
+        };
+        tokio::try_join!(working, waiting)?;
     } else if command.wait {
         wait(global, daemon, &job_id).await?;
     }
