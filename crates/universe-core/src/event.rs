@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::plan::{Action, Alert, AlertKind, Mode, Plan, Step, StepReport, UniversePlan};
+use crate::plan::{Action, Alert, AlertKind, Delisting, DelistingEvidence, Mode, Plan, Step, StepReport, UniversePlan};
 use crate::{Category, UniverseId};
 
 pub use data_load::event_of_data_load;
@@ -324,11 +324,14 @@ impl EventsOfRun<'_> {
     }
 
     fn delistings(&mut self, plan: &Plan) {
-        if plan.delistings.is_empty() {
+        // Who goes on under another symbol is gone for nobody.
+        let is_gone = |d: &&Delisting| !matches!(d.evidence, DelistingEvidence::Renamed { .. });
+        let gone: Vec<&Delisting> = plan.delistings.iter().filter(is_gone).collect();
+        if gone.is_empty() {
             return;
         }
-        let symbols: Vec<&str> = plan.delistings.iter().map(|d| plan.symbol(d.listing).as_str()).collect();
-        let mut universes: Vec<&str> = plan.delistings.iter().flat_map(|d| &d.universes).map(UniverseId::key).collect();
+        let symbols: Vec<&str> = gone.iter().map(|d| plan.symbol(d.listing).as_str()).collect();
+        let mut universes: Vec<&str> = gone.iter().flat_map(|d| &d.universes).map(UniverseId::key).collect();
         universes.sort_unstable();
         universes.dedup();
         let payload = json!({

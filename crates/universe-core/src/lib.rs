@@ -4,6 +4,7 @@ mod calendar;
 pub mod constituents;
 pub mod event;
 pub mod expression;
+pub mod identity;
 mod issue;
 pub mod market;
 mod money;

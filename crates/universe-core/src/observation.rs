@@ -273,6 +273,13 @@ impl TextColumn {
         (code != Self::ABSENT).then_some(code as usize)
     }
 
+    /// Gives a listing that has no value the one of another listing.
+    pub(crate) fn fill(&mut self, listing: usize, other: usize) {
+        if self.codes[listing] == Self::ABSENT {
+            self.codes[listing] = self.codes[other];
+        }
+    }
+
     /// Returns each distinct value once, in order of first appearance.
     #[must_use]
     pub fn values(&self) -> &[CompactString] {

@@ -266,6 +266,8 @@ pub enum Reason {
     Restored,
     /// In or out: somebody put it there by hand, or announced it.
     Overridden,
+    /// In or out: the listing goes on under another symbol.
+    Renamed,
 }
 
 /// A listing that leaves the market.
@@ -288,6 +290,11 @@ pub enum DelistingEvidence {
     Absent {
         /// How many.
         snapshots: u16,
+    },
+    /// It goes on under another symbol; the reference data will now show the old one as gone.
+    Renamed {
+        /// The number of the listing that it is now.
+        to: u32,
     },
 }
 
@@ -455,6 +462,7 @@ impl Reason {
             Self::UniverseRetired => "universe_retired",
             Self::Restored => "restored",
             Self::Overridden => "overridden",
+            Self::Renamed => "renamed",
         }
     }
 

@@ -10,6 +10,7 @@ pub mod explain;
 mod finish;
 mod numbering;
 mod overrides;
+mod renaming;
 mod repair;
 mod restore;
 mod share_class;
@@ -25,6 +26,7 @@ use crate::{Category, Observation, Symbol, UniverseId, Usd};
 pub use evaluate::{category_of_key, title_of_key};
 use numbering::Numbering;
 pub use repair::{DamagedEntry, Standing, plan_repair};
+pub(crate) use share_class::company_and_class;
 
 pub use restore::{Wanted, WantedMembers, deciding_rule, is_ordered_daily, order_members, plan_restore};
 
@@ -94,6 +96,8 @@ pub struct Planner<'a> {
     caps: Vec<Option<Usd>>,
     caps_moved: Vec<u32>,
     listed: Vec<bool>,
+    /// The listings that go on under another symbol, and that symbol's.
+    renamed: BTreeMap<u32, u32>,
     figures: Option<MarketSession>,
     market: Option<MarketCondition>,
     targets: BTreeMap<UniverseId, Target>,
@@ -148,6 +152,13 @@ impl<'a> Planner<'a> {
     /// Looks at the inputs.
     #[must_use]
     pub fn new(observation: &'a Observation, rules: &'a RuleSet, state: &'a State, request: Request) -> Self {
+        let mut planner = Self::of_recorded(observation, rules, state, request);
+        planner.follow_renamings();
+        planner
+    }
+
+    /// Looks at the inputs, and takes every symbol for what is recorded under it.
+    fn of_recorded(observation: &'a Observation, rules: &'a RuleSet, state: &'a State, request: Request) -> Self {
         let mut numbering = Numbering::new(observation);
         let mut before = BTreeMap::new();
         for (id, universe) in &state.universes {
@@ -173,6 +184,7 @@ impl<'a> Planner<'a> {
             numbering,
             before,
             caps_moved: Vec::new(),
+            renamed: BTreeMap::new(),
             targets: BTreeMap::new(),
             undefined: BTreeSet::new(),
             reports: Vec::new(),

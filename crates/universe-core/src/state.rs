@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 
+use crate::identity::SymbolChange;
 use crate::market::MarketSession;
 use crate::{Category, Symbol, UniverseId};
 
@@ -22,6 +23,8 @@ pub struct State {
     pub imports: BTreeMap<UniverseId, ImportedList>,
     /// The members that are put in or left out by hand as of the session to be planned, oldest first.
     pub overrides: Vec<Override>,
+    /// The symbols that changed up to the session to be planned, oldest first.
+    pub symbol_changes: Vec<SymbolChange>,
     /// Figures of the market by session, oldest first, none later than the session to be planned.
     pub market: Vec<MarketSession>,
     /// The fingerprint of what the last run of `last_session` held back.

@@ -206,7 +206,7 @@ pub struct AuditEntry {
     pub run_id: Uuid,
     /// Who.
     pub actor: String,
-    /// What: `created`, `updated`, `retired`, `delisted`, `ipo_assigned`, `held`, `imported`.
+    /// What: `created`, `updated`, `retired`, `delisted`, `renamed`, `ipo_assigned`, `held`, `imported`.
     pub action: String,
     /// The universe, where it is about one.
     pub universe: Option<UniverseId>,

@@ -166,7 +166,7 @@ pub(crate) fn keep_replaced(rows: &mut Vec<AuditRow>, plan: &Plan, replaced: BTr
 pub(crate) fn delisted_rows(plan: &Plan) -> impl Iterator<Item = DelistedRow<'_>> {
     plan.delistings
         .iter()
-        .filter(|delisting| matches!(delisting.evidence, DelistingEvidence::Absent { .. }))
+        .filter(|delisting| !matches!(delisting.evidence, DelistingEvidence::Recorded))
         .map(|delisting| DelistedRow { symbol: plan.symbol(delisting.listing), delisted_date: plan.session })
 }
 
@@ -196,9 +196,14 @@ pub(crate) fn audit_rows(plan: &Plan) -> Vec<AuditRow> {
         let reason = match delisting.evidence {
             DelistingEvidence::Recorded => "the reference data shows it as delisted".to_owned(),
             DelistingEvidence::Absent { snapshots } => format!("missing from {snapshots} full snapshots in a row"),
+            DelistingEvidence::Renamed { to } => format!("the listing goes on as {}", plan.symbol(to)),
+        };
+        let action = match delisting.evidence {
+            DelistingEvidence::Recorded | DelistingEvidence::Absent { .. } => "delisted",
+            DelistingEvidence::Renamed { .. } => "renamed",
         };
         rows.push(AuditRow {
-            action: "delisted",
+            action,
             universe: None,
             symbol: Some(plan.symbol(delisting.listing).clone()),
             reason,

@@ -100,9 +100,10 @@ impl Planner<'_> {
                     ));
                     return Some(Vec::new());
                 };
-                let members = list.symbols.iter().map(|s| self.numbering.number(s)).filter(|l| self.is_listed(*l));
-                let mut members: Vec<u32> = members.collect();
+                let members = list.symbols.iter().map(|s| self.goes_on_as(self.numbering.number(s)));
+                let mut members: Vec<u32> = members.filter(|l| self.is_listed(*l)).collect();
                 self.numbering.sort(&mut members);
+                members.dedup();
                 Some(vec![self.target(rule, single.naming.clone(), Basis::Imported, members)])
             }
             Membership::Fixed(symbols) => Some(vec![self.fixed(rule, single, symbols, notes)]),
@@ -134,9 +135,10 @@ impl Planner<'_> {
             let names = name_some(unknown.into_iter());
             notes.push(format!("{}: left out, because nothing is known of them: {names}", single.naming.id));
         }
-        let members = kept.into_iter().map(|symbol| self.numbering.number(symbol)).filter(|l| self.is_listed(*l));
-        let mut members: Vec<u32> = members.collect();
+        let members = kept.into_iter().map(|symbol| self.goes_on_as(self.numbering.number(symbol)));
+        let mut members: Vec<u32> = members.filter(|l| self.is_listed(*l)).collect();
         self.numbering.sort(&mut members);
+        members.dedup();
         let mut target = self.target(rule, single.naming.clone(), Basis::Fixed, members);
         target.mirrors.clone_from(&single.mirrors);
         target
@@ -309,9 +311,10 @@ impl Planner<'_> {
             if self.rules.rule_of(id).is_some() {
                 continue;
             }
-            let members = list.symbols.iter().map(|s| self.numbering.number(s)).filter(|l| self.is_listed(*l));
-            let mut members: Vec<u32> = members.collect();
+            let members = list.symbols.iter().map(|s| self.goes_on_as(self.numbering.number(s)));
+            let mut members: Vec<u32> = members.filter(|l| self.is_listed(*l)).collect();
             self.numbering.sort(&mut members);
+            members.dedup();
             let present = self.state.universes.get(id);
             let name =
                 list.name.clone().or_else(|| present.map(|u| u.name.clone())).unwrap_or_else(|| title_of_key(id.key()));

@@ -35,6 +35,11 @@ impl<'a> Numbering<'a> {
         self.numbers[symbol]
     }
 
+    /// Returns the number of a symbol; `None` where nothing has it.
+    pub(super) fn find(&self, symbol: &Symbol) -> Option<u32> {
+        self.numbers.get(symbol).copied()
+    }
+
     pub(super) fn symbol(&self, listing: u32) -> &'a Symbol {
         let at = listing as usize;
         self.observed.get(at).unwrap_or_else(|| self.others[at - self.observed.len()])

@@ -10,7 +10,7 @@ impl<'a> Planner<'a> {
         let mut comes = false;
         let entries: Vec<&Override> = self.overrides_of(&target.naming.id).collect();
         for entry in entries {
-            let listing = self.numbering.number(&entry.symbol);
+            let listing = self.goes_on_as(self.numbering.number(&entry.symbol));
             let place = target.members.iter().position(|member| *member == listing);
             match (entry.is_member, place) {
                 (true, None) if self.is_listed(listing) => {
@@ -44,7 +44,8 @@ impl<'a> Planner<'a> {
         if self.state.overrides.is_empty() || self.cause.is_some() {
             return None;
         }
-        self.overrides_of(&target.naming.id).filter(|entry| self.numbering.number(&entry.symbol) == listing).last()
+        let is_meant = |entry: &&Override| self.goes_on_as(self.numbering.number(&entry.symbol)) == listing;
+        self.overrides_of(&target.naming.id).filter(is_meant).last()
     }
 
     fn overrides_of<'i>(&self, id: &'i UniverseId) -> impl Iterator<Item = &'a Override> + use<'a, 'i> {

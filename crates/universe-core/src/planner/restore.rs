@@ -50,7 +50,7 @@ pub fn plan_restore(
     cause: Cause,
 ) -> Plan {
     let request = Request { mode: Mode::MarketCap, undefined: Undefined::Preserve, holds: Holds::Release };
-    let mut planner = Planner::new(observation, rules, state, request);
+    let mut planner = Planner::of_recorded(observation, rules, state, request);
     let note = cause.to_string();
     planner.cause = Some(cause);
     let mut lists = Vec::new();

@@ -61,9 +61,15 @@ fn same_cap(caps: &[Option<Usd>], a: usize, b: usize) -> bool {
 
 /// Returns what is left of a security's name when kind and class are taken off.
 fn company_key(name: &str) -> String {
+    company_and_class(name).0
+}
+
+/// Returns the company in a security's name, and the kind and class behind it, both without spaces and signs.
+pub(crate) fn company_and_class(name: &str) -> (String, String) {
     let lower = format!("{} ", name.to_lowercase());
     let end = CLASS_WORDS.iter().filter_map(|word| lower.find(word)).min().unwrap_or(lower.len());
-    lower[..end].chars().filter(|c| c.is_alphanumeric()).collect()
+    let plain = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect();
+    (plain(&lower[..end]), plain(&lower[end..]))
 }
 
 #[cfg(test)]

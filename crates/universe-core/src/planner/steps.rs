@@ -95,6 +95,13 @@ impl Planner<'_> {
                 name_some(missing.into_iter())
             ));
         }
+        for (old, new) in &self.renamed {
+            // Told once: afterwards the reference data shows the old one as gone.
+            if self.observation.is_active.get(*old as usize).copied().unwrap_or(false) {
+                let (old, new) = (self.numbering.symbol(*old), self.numbering.symbol(*new));
+                notes.push(format!("{old} is {new} now"));
+            }
+        }
         let ids: Vec<UniverseId> = self.before.keys().cloned().collect();
         for id in ids {
             if !self.targets.contains_key(&id)

@@ -117,7 +117,7 @@ pub(super) fn applied(state: &State, plan: &Plan) -> State {
 }
 
 /// What the reference data would say after the plan was applied.
-fn written_back(seen: &Observation, plan: &Plan) -> Observation {
+pub(super) fn written_back(seen: &Observation, plan: &Plan) -> Observation {
     let mut next = seen.clone();
     for listing in &plan.caps_moved {
         next.recorded_cap[*listing as usize] = plan.caps[*listing as usize];

@@ -1,0 +1,187 @@
+//! What a change of symbol does to memberships, and what it leaves alone.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::{Date, date};
+
+use crate::identity::{SymbolChange, carry_over};
+use crate::plan::{Action, DelistingEvidence, Plan, Reason, render_diff};
+use crate::planner::tests::{FULL, Line, applied, line, market, written_back};
+use crate::planner::{Holds, Request, explain::explain, plan};
+use crate::rule::{RuleFile, RuleSet};
+use crate::state::{ImportedList, Override, State};
+use crate::{Observation, Symbol, UniverseId};
+
+const BEFORE: Date = date(2022, 6, 8);
+const DAY: Date = date(2022, 6, 9);
+const FORCED: Request = Request { holds: Holds::Release, ..FULL };
+
+fn id(key: &str) -> UniverseId {
+    format!("stock_universe:{key}").parse().expect("an address")
+}
+
+fn change(from: &str, to: &str) -> SymbolChange {
+    SymbolChange { date: DAY, from: Symbol::from_stored(from), to: Some(Symbol::from_stored(to)) }
+}
+
+fn rules() -> RuleSet {
+    let files = [
+        (
+            "rank.toml",
+            "category = \"market_leader\"\nbuffer = 0.5\n[[ranking]]\nkey = \"top\"\nname = \"Top\"\ncount = 2\n",
+        ),
+        (
+            "ipos.toml",
+            "category = \"ipo\"\nscreen = \"listing_age_days <= 30\"\n[universe]\nkey = \"new\"\nname = \"New\"\n",
+        ),
+        (
+            "fixed.toml",
+            "category = \"theme\"\n[universe]\nkey = \"list\"\nname = \"List\"\nsymbols = [\"FB\", \"AA\"]\n",
+        ),
+    ];
+    let files = files.map(|(name, text)| RuleFile { name: name.to_owned(), text: text.to_owned() });
+    RuleSet::from_files("classic", files, &[]).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn absent(line: Line) -> Line {
+    Line { sessions_absent: 1, ..line }
+}
+
+/// The market on the day: META is seen for the first time.
+fn day(lines: &[Line], changes: &[SymbolChange]) -> Observation {
+    let mut seen = market(DAY, lines);
+    for at in 0..seen.len() {
+        if seen.symbol[at].as_str() == "META" {
+            seen.first_seen_session[at] = Some(DAY);
+        }
+    }
+    carry_over(&mut seen, changes);
+    seen
+}
+
+/// Three companies; FB is second of them, one of the list, and one that somebody imported.
+fn before(rules: &RuleSet) -> State {
+    let list = ImportedList { name: None, symbols: vec![Symbol::from_stored("FB")], source: "list.csv".to_owned() };
+    let start = State { imports: BTreeMap::from([(id("imported"), list)]), ..State::default() };
+    let lines = [line("AA", 9e9), line("BB", 3e9), line("FB", 5e9)];
+    applied(&start, &plan(&market(BEFORE, &lines), rules, &start, FULL))
+}
+
+fn changes(plan: &Plan, key: &str) -> Vec<String> {
+    let Some(universe) = plan.universes.iter().find(|universe| universe.id == id(key)) else { return Vec::new() };
+    let told =
+        |sign: char| move |c: &crate::plan::Change| format!("{sign}{} {}", plan.symbol(c.listing), c.reason.code());
+    universe.added.iter().map(told('+')).chain(universe.removed.iter().map(told('-'))).collect()
+}
+
+#[test]
+fn a_renamed_listing_is_neither_new_nor_gone() {
+    let rules = rules();
+    let mut state = before(&rules);
+    state.symbol_changes = vec![change("FB", "META")];
+    // META is third now: only a member may stay so far down.
+    let lines = [line("AA", 9e9), line("BB", 6e9), absent(line("FB", 5e9)), line("META", 5e9)];
+    let seen = day(&lines, &state.symbol_changes);
+    let made = plan(&seen, &rules, &state, FULL);
+    for key in ["top", "list", "imported"] {
+        assert_eq!(changes(&made, key), ["+META renamed", "-FB renamed"], "{key}");
+    }
+    assert_eq!(changes(&made, "new"), [""; 0]);
+    assert!(made.offerings.is_empty() && made.alerts.is_empty(), "{:?}", made.alerts);
+    let [gone] = made.delistings.as_slice() else { panic!("{:?}", made.delistings) };
+    assert_eq!(made.symbol(gone.listing).as_str(), "FB");
+    assert!(matches!(gone.evidence, DelistingEvidence::Renamed { to } if made.symbol(to).as_str() == "META"));
+    assert!(render_diff(&made, true).contains("renamed: FB is META now"));
+    let verdict = explain(&seen, &rules, &state, &id("top"), &Symbol::from_stored("META"));
+    let verdict = verdict.expect("evaluates").expect("defined");
+    assert!(verdict.is_member && verdict.was_member, "{verdict:?}");
+
+    let after = applied(&state, &made);
+    assert!(plan(&written_back(&seen, &made), &rules, &after, FULL).is_empty(), "nothing is left to do");
+}
+
+#[test]
+fn without_a_record_it_is_one_new_and_one_missing() {
+    let rules = rules();
+    let state = before(&rules);
+    let lines = [line("AA", 9e9), line("BB", 3e9), absent(line("FB", 5e9)), line("META", 5e9)];
+    let made = plan(&day(&lines, &[]), &rules, &state, FULL);
+    assert_eq!(changes(&made, "new"), ["+META recent_offering"]);
+    assert!(made.delistings.is_empty());
+}
+
+#[test]
+fn who_goes_on_the_day_goes_under_the_old_symbol() {
+    let rules = rules();
+    let mut state = before(&rules);
+    state.symbol_changes = vec![change("FB", "META")];
+    let lines = [line("AA", 9e9), line("BB", 6e9), line("CC", 7e9), absent(line("FB", 1e9)), line("META", 1e9)];
+    let made = plan(&day(&lines, &state.symbol_changes), &rules, &state, FORCED);
+    assert_eq!(changes(&made, "top"), ["+CC rank_reached", "-FB rank_lost"]);
+}
+
+#[test]
+fn a_renaming_counts_toward_no_limit() {
+    let rule = RuleFile {
+        name: "rank.toml".to_owned(),
+        text: "category = \"market_leader\"\nchange_limit = { share = 0.1, count_min = 1 }\n\
+            [[ranking]]\nkey = \"top\"\nname = \"Top\"\ncount = 2\n"
+            .to_owned(),
+    };
+    let rules = RuleSet::from_files("classic", [rule], &[]).unwrap_or_else(|error| panic!("{error}"));
+    let mut state = before(&rules);
+    state.symbol_changes = vec![change("FB", "META")];
+    let lines = [line("AA", 9e9), line("BB", 3e9), absent(line("FB", 5e9)), line("META", 5e9)];
+    let made = plan(&day(&lines, &state.symbol_changes), &rules, &state, FULL);
+    assert_eq!(changes(&made, "top"), ["+META renamed", "-FB renamed"]);
+    // Where other changes are held, it is made all the same.
+    let lines = [line("AA", 9e9), line("BB", 30e9), absent(line("FB", 5e9)), line("META", 5e9)];
+    let made = plan(&day(&lines, &state.symbol_changes), &rules, &state, FULL);
+    let top = made.universes.iter().find(|universe| universe.id == id("top")).expect("planned");
+    assert_eq!(changes(&made, "top"), ["+META renamed", "-FB renamed"]);
+    assert_eq!(top.action, Action::Updated);
+    let members: Vec<&str> = made.member_symbols(top).map(Symbol::as_str).collect();
+    assert_eq!(members, ["AA", "META"]);
+    let held = top.held.as_ref().expect("held");
+    assert_eq!((held.added.len(), made.symbol(held.removed[0].listing).as_str()), (1, "META"));
+}
+
+#[test]
+fn a_word_by_hand_follows_the_listing() {
+    let rules = rules();
+    let mut state = before(&rules);
+    state.symbol_changes = vec![change("FB", "META")];
+    state.overrides = vec![Override {
+        universe: id("top"),
+        symbol: Symbol::from_stored("FB"),
+        is_member: false,
+        from: DAY,
+        until: None,
+        reason: "the committee decided".to_owned(),
+        actor: "anna".to_owned(),
+    }];
+    let lines = [line("AA", 9e9), line("BB", 3e9), absent(line("FB", 5e9)), line("META", 5e9)];
+    let made = plan(&day(&lines, &state.symbol_changes), &rules, &state, FORCED);
+    assert_eq!(changes(&made, "top"), ["-FB overridden"]);
+}
+
+#[test]
+fn both_symbols_in_one_universe_become_one() {
+    let rules = rules();
+    let mut state = before(&rules);
+    // The source showed both for a while.
+    let both = [line("AA", 9e9), line("FB", 5e9), line("META", 9.5e9)];
+    let first = plan(&market(BEFORE, &both), &rules, &state, FORCED);
+    state = applied(&state, &first);
+    let top = &state.universes[&id("top")].members;
+    assert!(top.iter().any(|symbol| symbol.as_str() == "META"), "{top:?}");
+    state.universes.get_mut(&id("top")).expect("there").members.push(Symbol::from_stored("FB"));
+    state.symbol_changes = vec![change("FB", "META")];
+    let lines = [line("AA", 9e9), absent(line("FB", 5e9)), line("META", 5e9)];
+    let made = plan(&day(&lines, &state.symbol_changes), &rules, &state, FORCED);
+    let universe = made.universes.iter().find(|universe| universe.id == id("top")).expect("planned");
+    let removed: Vec<(&str, Reason)> =
+        universe.removed.iter().map(|c| (made.symbol(c.listing).as_str(), c.reason)).collect();
+    assert!(removed.contains(&("FB", Reason::Renamed)), "{removed:?}");
+    assert!(universe.added.iter().all(|c| made.symbol(c.listing).as_str() != "META"));
+}
