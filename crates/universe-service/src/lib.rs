@@ -24,6 +24,7 @@ mod relay;
 mod restore;
 mod scheduler;
 mod signals;
+mod standing;
 mod statistics;
 mod supervisor;
 mod sync;
@@ -66,6 +67,7 @@ pub use scheduler::{
     schedule, schedule_tick,
 };
 pub use signals::{EOD_NAMES, listen};
+pub use standing::{Footing, Standing};
 pub use statistics::{
     CHANGE_SESSIONS, ChangeStatistics, JobStatistics, Overlap, Statistics, UniverseStatistics, job_statistics,
     overlaps, statistics,

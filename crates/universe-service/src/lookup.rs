@@ -11,6 +11,8 @@ use universe_core::rule::RuleSet;
 use universe_core::{Symbol, UniverseId, UniverseType, nearest, session_on_or_before};
 use universe_store::{MemberRecord, Store, StoreError};
 
+use crate::{Footing, Standing};
+
 /// A question about the members of a universe.
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'a> {
@@ -33,6 +35,10 @@ pub struct Answer {
     pub as_of: Option<Date>,
     /// The members.
     pub members: Vec<MemberRecord>,
+    /// The first session of which anything is recorded.
+    pub known_since: Option<Date>,
+    /// How far the answer can be trusted.
+    pub standing: Standing,
     /// What a person should know about the answer.
     pub remarks: Vec<String>,
 }
@@ -88,12 +94,23 @@ pub async fn look_up(
     let failed = |source| LookupError::Store { asked: asked.to_owned(), source };
     let universes = store.universe_list(question.environment).await.map_err(failed)?;
     let known: Vec<UniverseId> = universes.into_iter().map(|universe| universe.id).collect();
+    let footing = Footing::find(store, question.environment, session, question.known_at).await.map_err(failed)?;
     if let SetExpression::Universe(address) = &expression {
         let id = resolve(address, &known, rules)?;
-        return one(store, rules, id, question, remarks).await;
+        return one(store, rules, id, question, &footing, remarks).await;
     }
-    let members = combined(store, rules, &known, &expression, question, &mut remarks).await?;
-    Ok(Answer { id: None, name: asked.to_owned(), as_of: session, members: members.into_values().collect(), remarks })
+    let mut parts = Parts { footing: &footing, known_since: None, held: false, remarks };
+    let members = combined(store, rules, &known, &expression, question, &mut parts).await?;
+    let Parts { known_since, held, remarks, .. } = parts;
+    Ok(Answer {
+        id: None,
+        name: asked.to_owned(),
+        as_of: session,
+        members: members.into_values().collect(),
+        known_since,
+        standing: footing.standing(session, known_since, held),
+        remarks,
+    })
 }
 
 /// Finds the universe that an address means, by its key, an older spelling, or the type and key.
@@ -129,6 +146,7 @@ pub(crate) async fn one(
     rules: &RuleSet,
     id: UniverseId,
     question: Question<'_>,
+    footing: &Footing,
     mut remarks: Vec<String>,
 ) -> Result<Answer, LookupError> {
     let failed = |source| LookupError::Store { asked: id.to_string(), source };
@@ -150,7 +168,19 @@ pub(crate) async fn one(
     if is_past && found.universe.is_ranked && rule.is_some_and(|rule| rule.metric.is_market_cap()) {
         rank_by_cap(&mut members);
     }
-    Ok(Answer { name: found.universe.name, id: Some(id), as_of: found.as_of, members, remarks })
+    let standing = footing.standing(question.as_of, found.known_since, footing.holds(&id));
+    if let (Some(as_of), Some(1..), Some(source)) = (question.as_of, standing.source_age_sessions, footing.session) {
+        remarks.push(format!("{as_of} was not synchronized; these are the members as of {source}"));
+    }
+    Ok(Answer {
+        name: found.universe.name,
+        id: Some(id),
+        as_of: found.as_of,
+        members,
+        known_since: found.known_since,
+        standing,
+        remarks,
+    })
 }
 
 /// Puts the members of a past session in the order that a rule gives them which ranks by market cap.
@@ -166,6 +196,15 @@ fn rank_by_cap(members: &mut [MemberRecord]) {
 /// Members by symbol, as they come.
 type Combined<'f> = Pin<Box<dyn Future<Output = Result<BTreeMap<Symbol, MemberRecord>, LookupError>> + Send + 'f>>;
 
+/// What the universes of an expression have in common.
+struct Parts<'f> {
+    footing: &'f Footing,
+    /// The first session of which all of them know anything.
+    known_since: Option<Date>,
+    held: bool,
+    remarks: Vec<String>,
+}
+
 /// Combines universes. The recursion is as deep as the expression, which its parser limits.
 fn combined<'f>(
     store: &'f dyn Store,
@@ -173,13 +212,18 @@ fn combined<'f>(
     known: &'f [UniverseId],
     expression: &'f SetExpression,
     question: Question<'f>,
-    remarks: &'f mut Vec<String>,
+    parts: &'f mut Parts<'_>,
 ) -> Combined<'f> {
     Box::pin(async move {
         let (left, right) = match expression {
             SetExpression::Universe(address) => {
-                let answer = one(store, rules, resolve(address, known, rules)?, question, Vec::new()).await?;
-                remarks.extend(answer.remarks);
+                let id = resolve(address, known, rules)?;
+                let answer = one(store, rules, id, question, parts.footing, Vec::new()).await?;
+                parts.held |= answer.standing.held;
+                parts.known_since = parts.known_since.max(answer.known_since);
+                parts.remarks.extend(
+                    answer.remarks.into_iter().filter(|remark| !parts.remarks.contains(remark)).collect::<Vec<_>>(),
+                );
                 // A rank within one universe means nothing in a combination.
                 let members = answer.members.into_iter().map(|m| (m.symbol.clone(), MemberRecord { rank: None, ..m }));
                 return Ok(members.collect());
@@ -188,8 +232,8 @@ fn combined<'f>(
             | SetExpression::Intersection(left, right)
             | SetExpression::Difference(left, right) => (left, right),
         };
-        let mut members = combined(store, rules, known, left, question, remarks).await?;
-        let others = combined(store, rules, known, right, question, remarks).await?;
+        let mut members = combined(store, rules, known, left, question, parts).await?;
+        let others = combined(store, rules, known, right, question, parts).await?;
         combine(expression, &mut members, others);
         Ok(members)
     })

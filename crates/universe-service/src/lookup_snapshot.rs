@@ -26,7 +26,7 @@ pub use body::Body;
 use read::{Reading, read};
 
 use crate::lookup::combine;
-use crate::{LookupError, resolve};
+use crate::{Footing, LookupError, Standing, resolve};
 
 /// How often the store is asked whether anything changed: a quarter of the time within which answers are fresh.
 const POLL_EVERY: Duration = Duration::from_millis(25);
@@ -45,6 +45,7 @@ const COMBINATIONS_MAX: usize = 256;
 pub struct LookupSnapshot {
     version: u64,
     as_of: Option<Date>,
+    footing: Footing,
     universes: Vec<Arc<ReadyUniverse>>,
     ids: Vec<UniverseId>,
     symbols: Vec<Symbol>,
@@ -61,6 +62,8 @@ pub struct ReadyUniverse {
     pub record: UniverseRecord,
     /// Its members in their order.
     pub members: Vec<MemberRecord>,
+    /// How far its answers can be trusted.
+    pub standing: Standing,
     /// Its answers.
     pub answer: Arc<ReadyAnswer>,
 }
@@ -84,6 +87,8 @@ struct Members<'a> {
     name: Option<&'a str>,
     as_of: Option<Date>,
     count: usize,
+    #[serde(flatten)]
+    standing: Standing,
     symbols: &'a [&'a Symbol],
     #[serde(skip_serializing_if = "Option::is_none")]
     members: Option<&'a [MemberRecord]>,
@@ -269,7 +274,8 @@ fn compress(snapshot: &Arc<LookupSnapshot>) {
 }
 
 impl LookupSnapshot {
-    fn new(version: u64, as_of: Option<Date>, universes: Vec<Arc<ReadyUniverse>>) -> Self {
+    fn new(version: u64, footing: Footing, universes: Vec<Arc<ReadyUniverse>>) -> Self {
+        let as_of = footing.session;
         let mut by_symbol: HashMap<Symbol, Vec<Seat>> = HashMap::new();
         for (at, universe) in universes.iter().enumerate() {
             for member in &universe.members {
@@ -284,7 +290,7 @@ impl LookupSnapshot {
         let ids: Vec<UniverseId> = universes.iter().map(|universe| universe.record.id.clone()).collect();
         let ready = ready_answers(&universes);
         let combinations = Mutex::new(HashMap::new());
-        Self { version, as_of, universes, ids, symbols, by_symbol, list, ready, combinations }
+        Self { version, as_of, footing, universes, ids, symbols, by_symbol, list, ready, combinations }
     }
 
     /// Returns the version of the store that this is a snapshot of.
@@ -333,8 +339,9 @@ impl LookupSnapshot {
         let answer = match &expression {
             SetExpression::Universe(address) => Arc::clone(&self.resolved(address, rules)?.answer),
             SetExpression::Union(..) | SetExpression::Intersection(..) | SetExpression::Difference(..) => {
-                let members = self.combined(&expression, rules)?;
-                Arc::new(ReadyAnswer::combination(asked, &members, self.as_of))
+                let mut standing = self.footing.standing(None, None, false);
+                let members = self.combined(&expression, rules, &mut standing)?;
+                Arc::new(ReadyAnswer::combination(asked, &members, self.as_of, standing))
             }
         };
         let mut combinations = self.combinations();
@@ -377,10 +384,13 @@ impl LookupSnapshot {
         &self,
         expression: &SetExpression,
         rules: &RuleSet,
+        standing: &mut Standing,
     ) -> Result<BTreeMap<Symbol, MemberRecord>, LookupError> {
         let (left, right) = match expression {
             SetExpression::Universe(address) => {
-                let members = self.resolved(address, rules)?.members.iter();
+                let universe = self.resolved(address, rules)?;
+                standing.held |= universe.standing.held;
+                let members = universe.members.iter();
                 // A rank within one universe means nothing in a combination.
                 return Ok(members.map(|m| (m.symbol.clone(), MemberRecord { rank: None, ..m.clone() })).collect());
             }
@@ -388,8 +398,8 @@ impl LookupSnapshot {
             | SetExpression::Intersection(left, right)
             | SetExpression::Difference(left, right) => (left, right),
         };
-        let mut members = self.combined(left, rules)?;
-        let others = self.combined(right, rules)?;
+        let mut members = self.combined(left, rules, standing)?;
+        let others = self.combined(right, rules, standing)?;
         combine(expression, &mut members, others);
         Ok(members)
     }
@@ -400,16 +410,23 @@ impl LookupSnapshot {
 }
 
 impl ReadyUniverse {
-    fn new(record: UniverseRecord, members: Vec<MemberRecord>, as_of: Option<Date>) -> Self {
-        let answer = Arc::new(ReadyAnswer::new(Some(&record.id), &record.name, &members, as_of));
-        Self { record, members, answer }
+    fn new(record: UniverseRecord, members: Vec<MemberRecord>, footing: &Footing) -> Self {
+        let standing = footing.standing(None, None, footing.holds(&record.id));
+        let answer = ReadyAnswer::new(Some(&record.id), &record.name, &members, footing.session, standing);
+        Self { record, members, standing, answer: Arc::new(answer) }
     }
 }
 
 impl ReadyAnswer {
     /// Puts the answers together; `name` is an expression where there is no universe.
     #[must_use]
-    pub fn new(id: Option<&UniverseId>, name: &str, members: &[MemberRecord], as_of: Option<Date>) -> Self {
+    pub fn new(
+        id: Option<&UniverseId>,
+        name: &str,
+        members: &[MemberRecord],
+        as_of: Option<Date>,
+        standing: Standing,
+    ) -> Self {
         let symbols: Vec<&Symbol> = members.iter().map(|member| &member.symbol).collect();
         let answer = Members {
             universe_type: id.map(|id| id.universe_type),
@@ -417,6 +434,7 @@ impl ReadyAnswer {
             name: None,
             as_of,
             count: members.len(),
+            standing,
             symbols: &symbols,
             members: None,
         };
@@ -426,9 +444,14 @@ impl ReadyAnswer {
         }
     }
 
-    fn combination(asked: &str, members: &BTreeMap<Symbol, MemberRecord>, as_of: Option<Date>) -> Self {
+    fn combination(
+        asked: &str,
+        members: &BTreeMap<Symbol, MemberRecord>,
+        as_of: Option<Date>,
+        standing: Standing,
+    ) -> Self {
         let members: Vec<MemberRecord> = members.values().cloned().collect();
-        Self::new(None, asked, &members, as_of)
+        Self::new(None, asked, &members, as_of, standing)
     }
 }
 

@@ -12,7 +12,7 @@ use universe_core::{Symbol, UniverseId, session_on_or_before};
 use universe_store::{MemberRecord, Store, UniverseRecord};
 
 use crate::lookup::one;
-use crate::{Ambient, LookupError, Question, look_up, new_york_date, resolve};
+use crate::{Ambient, Footing, LookupError, Question, look_up, new_york_date, resolve};
 pub use import::{ImportError, Imported, import_exports};
 pub use intervals::{IntervalRow, Intervals, interval_export};
 
@@ -119,6 +119,8 @@ async fn read(
     {
         exported.remarks.push(format!("{asked} is not a session; this is as of {session}, the session before it"));
     }
+    let footing = Footing::find(store, &selection.environment, session, selection.known_at);
+    let footing = footing.await.map_err(|source| LookupError::Store { asked: "the runs".to_owned(), source })?;
     for asked in asked_for(selection, rules, state, records)? {
         let record = |id: &UniverseId| records.iter().find(|record| record.id == *id);
         let present = |id: &UniverseId| state.universes.get(id);
@@ -137,7 +139,7 @@ async fn read(
         }
         let answer = match asked {
             // Resolved already: the other ones would be listed anew for each.
-            Asked::Universe(id) => one(store, rules, id, question, Vec::new()).await?,
+            Asked::Universe(id) => one(store, rules, id, question, &footing, Vec::new()).await?,
             Asked::Combination(text) => look_up(store, rules, &text, question).await?,
         };
         let is_past_of_none = selection.universes.is_empty() && answer.members.is_empty() && !is_now;

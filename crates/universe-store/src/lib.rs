@@ -10,6 +10,7 @@ mod described;
 mod entry;
 mod error;
 mod fingerprint;
+mod identity_records;
 mod integrity_records;
 mod job_records;
 mod loading_records;
@@ -32,6 +33,7 @@ pub use adoption::{
 pub use data_load_store::DataLoadStore;
 pub use entry::{EntryShapeError, entry_symbols};
 pub use error::StoreError;
+pub use identity_records::SymbolChangeRecord;
 pub use integrity_records::{
     EntryFacts, IntegrityFacts, ListingFacts, MembershipSpan, MirrorFacts, OLDER_TYPES, UniverseFacts,
 };

@@ -51,6 +51,12 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0005_time_machine.sql"),
         postgres: include_str!("../migrations/postgres/0005_time_machine.sql"),
     },
+    Migration {
+        version: 6,
+        name: "identity",
+        sqlite: include_str!("../migrations/sqlite/0006_identity.sql"),
+        postgres: include_str!("../migrations/postgres/0006_identity.sql"),
+    },
 ];
 
 impl Migration {

@@ -12,6 +12,7 @@ mod connect;
 mod encryption;
 mod failure;
 mod history;
+mod identity;
 mod integrity;
 mod jobs;
 mod keys;
@@ -40,6 +41,7 @@ use jiff::civil::Date;
 use serde_json::Value;
 use universe_core::constituents::ConstituentRecord;
 use universe_core::event::Event;
+use universe_core::identity::SymbolChange;
 use universe_core::market::MarketSession;
 use universe_core::plan::Plan;
 use universe_core::state::{ImportedList, State};
@@ -50,8 +52,8 @@ use crate::store::Store;
 use crate::{
     ApiKeyRecord, AuditEntry, Backend, ClaimedRun, EventsOf, Inconsistency, IntegrityFacts, Lease, LoadRecord, Loaded,
     MembersAsOf, MembershipRecord, MembershipSpan, MigrationState, Needs, Ordered, OutboxEntry, OutboxSpan,
-    OverrideRecord, RunOrder, RunRecord, RunStatistics, RunVersion, SnapshotRecord, StoreError, UniverseRecord,
-    VitalSigns,
+    OverrideRecord, RunOrder, RunRecord, RunStatistics, RunVersion, SnapshotRecord, StoreError, SymbolChangeRecord,
+    UniverseRecord, VitalSigns,
 };
 
 use columns::Columns;
@@ -260,6 +262,16 @@ impl Store for PostgresStore {
         Ok(jobs::run_find(&client, run_id).await?)
     }
 
+    async fn run_as_of(
+        &self,
+        environment: &str,
+        session: Date,
+        known_at: Option<Timestamp>,
+    ) -> Result<Option<RunRecord>, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(jobs::run_as_of(&client, environment, session, known_at).await?)
+    }
+
     async fn run_count(&self, environment: &str) -> Result<u64, StoreError> {
         let (client, _) = self.ready().await?;
         Ok(jobs::run_count(&client, environment).await?)
@@ -402,6 +414,20 @@ impl Store for PostgresStore {
     ) -> Result<bool, StoreError> {
         let (client, _) = self.ready().await?;
         Ok(overrides::override_withdraw(&client, environment, override_id, actor, now).await?)
+    }
+
+    async fn symbol_change_put(
+        &self,
+        records: &[SymbolChangeRecord],
+        replaced: &[SymbolChange],
+    ) -> Result<u64, StoreError> {
+        let (mut client, _) = self.ready().await?;
+        Ok(identity::symbol_change_put(&mut client, records, replaced).await?)
+    }
+
+    async fn symbol_change_list(&self) -> Result<Vec<SymbolChangeRecord>, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(identity::symbol_change_list(&client).await?)
     }
 
     async fn constituent_source_put(

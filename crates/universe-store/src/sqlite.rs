@@ -11,6 +11,7 @@
 mod apply;
 mod connection;
 mod history;
+mod identity;
 mod integrity;
 mod jobs;
 mod keys;
@@ -37,6 +38,7 @@ use jiff::civil::Date;
 use serde_json::Value;
 use universe_core::constituents::ConstituentRecord;
 use universe_core::event::Event;
+use universe_core::identity::SymbolChange;
 use universe_core::market::MarketSession;
 use universe_core::plan::Plan;
 use universe_core::state::{ImportedList, State};
@@ -46,8 +48,8 @@ use uuid::Uuid;
 use crate::{
     ApiKeyRecord, AuditEntry, Backend, ClaimedRun, EventsOf, Inconsistency, IntegrityFacts, Lease, LoadRecord, Loaded,
     MembersAsOf, MembershipRecord, MembershipSpan, MigrationState, Needs, Ordered, OutboxEntry, OutboxSpan,
-    OverrideRecord, RunOrder, RunRecord, RunStatistics, RunVersion, SnapshotRecord, Store, StoreError, UniverseRecord,
-    VitalSigns,
+    OverrideRecord, RunOrder, RunRecord, RunStatistics, RunVersion, SnapshotRecord, Store, StoreError,
+    SymbolChangeRecord, UniverseRecord, VitalSigns,
 };
 use connection::Connections;
 pub(crate) use versions::back_up;
@@ -173,6 +175,15 @@ impl Store for SqliteStore {
         self.connections.read(|db| jobs::run_find(db, run_id))
     }
 
+    async fn run_as_of(
+        &self,
+        environment: &str,
+        session: Date,
+        known_at: Option<Timestamp>,
+    ) -> Result<Option<RunRecord>, StoreError> {
+        self.connections.read(|db| jobs::run_as_of(db, environment, session, known_at))
+    }
+
     async fn run_count(&self, environment: &str) -> Result<u64, StoreError> {
         self.connections.read(|db| jobs::run_count(db, environment))
     }
@@ -294,6 +305,18 @@ impl Store for SqliteStore {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         self.connections.write(|db| overrides::override_withdraw(db, environment, override_id, actor, now))
+    }
+
+    async fn symbol_change_put(
+        &self,
+        records: &[SymbolChangeRecord],
+        replaced: &[SymbolChange],
+    ) -> Result<u64, StoreError> {
+        self.connections.write(|db| identity::symbol_change_put(db, records, replaced))
+    }
+
+    async fn symbol_change_list(&self) -> Result<Vec<SymbolChangeRecord>, StoreError> {
+        self.connections.read(identity::symbol_change_list)
     }
 
     async fn constituent_source_put(

@@ -6,6 +6,7 @@ use jiff::civil::Date;
 use serde_json::Value;
 use universe_core::constituents::ConstituentRecord;
 use universe_core::event::Event;
+use universe_core::identity::SymbolChange;
 use universe_core::market::MarketSession;
 use universe_core::plan::Plan;
 use universe_core::state::{ImportedList, State};
@@ -16,7 +17,7 @@ use crate::{
     ApiKeyRecord, AuditEntry, Backend, ClaimedRun, DataLoadStore, EventsOf, Inconsistency, IntegrityFacts, Lease,
     LoadRecord, Loaded, MembersAsOf, MembershipRecord, MembershipSpan, MigrationState, Needs, Ordered, OutboxEntry,
     OutboxSpan, OverrideRecord, RunOrder, RunRecord, RunStatistics, RunVersion, SnapshotRecord, StoreError,
-    UniverseRecord, VitalSigns,
+    SymbolChangeRecord, UniverseRecord, VitalSigns,
 };
 
 /// A database of listings, memberships and runs.
@@ -160,6 +161,18 @@ pub trait Store: DataLoadStore + Send + Sync {
     /// # Errors
     /// When the database cannot be read.
     async fn run_find(&self, run_id: Uuid) -> Result<Option<RunRecord>, StoreError>;
+
+    /// Returns the newest run that brought memberships to a session not later than `session`, as known at an
+    /// instant: what an answer for that session stands on. `None` where there is none.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn run_as_of(
+        &self,
+        environment: &str,
+        session: Date,
+        known_at: Option<Timestamp>,
+    ) -> Result<Option<RunRecord>, StoreError>;
 
     /// Returns how many runs an environment has, of every status.
     ///
@@ -336,6 +349,23 @@ pub trait Store: DataLoadStore + Send + Sync {
         actor: &str,
         now: Timestamp,
     ) -> Result<bool, StoreError>;
+
+    /// Keeps symbol changes, each in the place of one of the same symbol and session, after deleting others that they
+    /// replace; returns how many say something new. The next plan goes by them.
+    ///
+    /// # Errors
+    /// When the database cannot be written, or a symbol becomes itself.
+    async fn symbol_change_put(
+        &self,
+        records: &[SymbolChangeRecord],
+        replaced: &[SymbolChange],
+    ) -> Result<u64, StoreError>;
+
+    /// Returns every symbol change, oldest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn symbol_change_list(&self) -> Result<Vec<SymbolChangeRecord>, StoreError>;
 
     /// Keeps what a source says of the history of a universe, in the place of what it said before.
     ///

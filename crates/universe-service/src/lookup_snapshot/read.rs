@@ -8,9 +8,7 @@ use universe_core::Symbol;
 use universe_store::{MemberRecord, Store, StoreError, UniverseRecord};
 
 use super::{LookupSnapshot, ReadyUniverse};
-
-/// How many of the latest runs are searched for one that did not fail.
-const RUNS_LOOKED_AT: u32 = 20;
+use crate::Footing;
 
 /// How often a snapshot is read again because a run committed while it was being read.
 const READS_MAX: usize = 3;
@@ -33,14 +31,14 @@ pub(super) async fn read(
     let mut reads = 0;
     loop {
         let version = store.head_version(environment).await?;
-        let as_of = newest_session(store, environment).await?;
+        let footing = Footing::find(store, environment, None, None).await?;
         let universes = match reading {
-            Reading::Members(before) => read_members(store, environment, before, as_of).await?,
-            Reading::Everything(before) => read_everything(store, environment, before, as_of).await?,
+            Reading::Members(before) => read_members(store, environment, before, &footing).await?,
+            Reading::Everything(before) => read_everything(store, environment, before, &footing).await?,
         };
         reads += 1;
         if reads == READS_MAX || store.head_version(environment).await? == version {
-            return Ok(LookupSnapshot::new(version, as_of, universes));
+            return Ok(LookupSnapshot::new(version, footing, universes));
         }
     }
 }
@@ -49,7 +47,7 @@ async fn read_everything(
     store: &dyn Store,
     environment: &str,
     before: Option<&LookupSnapshot>,
-    as_of: Option<Date>,
+    footing: &Footing,
 ) -> Result<Vec<Arc<ReadyUniverse>>, StoreError> {
     let mut universes = Vec::new();
     // One after the other: whatever changes meanwhile is read in between.
@@ -57,7 +55,7 @@ async fn read_everything(
         // SQLite answers without ever waiting: whoever looks out for a newer version must get a turn.
         tokio::task::yield_now().await;
         let Some(found) = store.member_list(environment, &record.id, None, None).await? else { continue };
-        let ready = ReadyUniverse::new(found.universe, found.members, as_of);
+        let ready = ReadyUniverse::new(found.universe, found.members, footing);
         // Of equal answers the old one is kept, which may be compressed already.
         let same = before.and_then(|before| before.universe(&record.id));
         let is_same = |same: &&Arc<ReadyUniverse>| same.record == record && same.answer.members == ready.answer.members;
@@ -70,8 +68,9 @@ async fn read_members(
     store: &dyn Store,
     environment: &str,
     before: &LookupSnapshot,
-    as_of: Option<Date>,
+    footing: &Footing,
 ) -> Result<Vec<Arc<ReadyUniverse>>, StoreError> {
+    let as_of = footing.session;
     let records = store.universe_list(environment).await?;
     let same = |record: &UniverseRecord| before.universe(&record.id).filter(|known| known.record == *record);
     let mut changed = match records.iter().all(|record| same(record).is_some()) {
@@ -83,14 +82,16 @@ async fn read_members(
     let mut universes = Vec::with_capacity(records.len());
     for record in records {
         universes.push(match (same(&record), changed.remove(&record.id)) {
-            (Some(same), _) if before.as_of == as_of => Arc::clone(same),
-            (Some(same), _) => Arc::new(ReadyUniverse::new(record, same.members.clone(), as_of)),
+            (Some(same), _) if before.as_of == as_of && same.standing.held == footing.holds(&record.id) => {
+                Arc::clone(same)
+            }
+            (Some(same), _) => Arc::new(ReadyUniverse::new(record, same.members.clone(), footing)),
             (None, Some(now)) => {
                 let members = described(&record, now.members, before.universe(&record.id), &figures, as_of);
-                Arc::new(ReadyUniverse::new(record, members, as_of))
+                Arc::new(ReadyUniverse::new(record, members, footing))
             }
             (None, None) => match store.member_list(environment, &record.id, None, None).await? {
-                Some(found) => Arc::new(ReadyUniverse::new(found.universe, found.members, as_of)),
+                Some(found) => Arc::new(ReadyUniverse::new(found.universe, found.members, footing)),
                 None => continue,
             },
         });
@@ -126,11 +127,4 @@ fn described(
         }
     };
     symbols.into_iter().enumerate().map(describe).collect()
-}
-
-/// Returns the session of the newest run, which the memberships of today stand at.
-async fn newest_session(store: &dyn Store, environment: &str) -> Result<Option<Date>, StoreError> {
-    let runs = store.run_list(environment, RUNS_LOOKED_AT, 0).await?;
-    let is_done = |status: &str| matches!(status, "completed" | "completed_with_errors" | "held");
-    Ok(runs.iter().filter(|run| is_done(&run.status)).filter_map(|run| run.session).max())
 }

@@ -4,6 +4,7 @@
 
 use deadpool_postgres::{GenericClient, Object, Transaction};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde_json::Value;
 use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql};
@@ -34,6 +35,18 @@ select run_id, environment, mode, session, status, triggered_by, created_at, sta
   lease_token
 from universe.run
 where run_id = $1";
+
+/// The newest run that brought memberships to a session.
+const RUN_AS_OF: &str = "\
+select run_id, environment, mode, session, status, triggered_by, created_at, started_at, finished_at, total_changes,
+  universes_updated, task_results, alerts, held, error, force, preserve, dry_run, approves, cancel_requested, progress,
+  lease_token
+from universe.run
+where environment = $1 and run_number is not null and session <= $2 and not dry_run
+  and status in ('completed', 'completed_with_errors', 'held')
+  and ($3::timestamptz is null or coalesce(finished_at, started_at, created_at) <= $3)
+order by run_number desc
+limit 1";
 
 const RUN_ACTIVE: &str = "\
 select run_id, environment, mode, session, status, triggered_by, created_at, started_at, finished_at, total_changes,
@@ -120,6 +133,16 @@ pub(super) async fn run_list(
 pub(super) async fn run_find(client: &impl GenericClient, run_id: Uuid) -> Result<Option<RunRecord>, Failure> {
     let statement = client.prepare_cached(RUN_FIND).await?;
     client.query_opt(&statement, &[&run_id]).await?.as_ref().map(run_record).transpose()
+}
+
+pub(super) async fn run_as_of(
+    client: &Object,
+    environment: &str,
+    session: Date,
+    known_at: Option<Timestamp>,
+) -> Result<Option<RunRecord>, Failure> {
+    let statement = client.prepare_cached(RUN_AS_OF).await?;
+    client.query_opt(&statement, &[&environment, &session, &known_at]).await?.as_ref().map(run_record).transpose()
 }
 
 pub(super) async fn run_count(client: &Object, environment: &str) -> Result<u64, Failure> {

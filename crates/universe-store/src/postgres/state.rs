@@ -8,6 +8,7 @@ use universe_core::state::{ImportedList, State};
 use universe_core::{UniverseId, UniverseType};
 
 use super::failure::Failure;
+use super::identity::symbol_changes_until;
 use super::overrides::overrides_active;
 use crate::answers::{UniverseRow, UnmanagedEntry, member_symbols, state_of_entry, state_of_row};
 
@@ -75,7 +76,7 @@ pub(super) async fn state_read(client: &Object, environment: &str, session: Date
     // the plan made from it is refused as stale.
     let environment_name = environment;
     let environment: &(dyn tokio_postgres::types::ToSql + Sync) = &environment;
-    let (head, universes, retired, unmanaged, imports, market, overrides) = tokio::try_join!(
+    let (head, universes, retired, unmanaged, imports, market, overrides, symbol_changes) = tokio::try_join!(
         biased;
         async { Ok(client.query_opt(&head, &[environment]).await?) },
         async { Ok(client.query(&universes, &[environment]).await?) },
@@ -84,8 +85,9 @@ pub(super) async fn state_read(client: &Object, environment: &str, session: Date
         async { Ok(client.query(&imports, &[environment]).await?) },
         market_session_list(client, session),
         overrides_active(client, environment_name, session),
+        symbol_changes_until(client, session),
     )?;
-    let mut state = State { market, overrides, ..State::default() };
+    let mut state = State { market, overrides, symbol_changes, ..State::default() };
     if let Some(head) = head {
         state.version = head.get::<_, i64>(0).cast_unsigned();
         state.last_session = head.get(1);

@@ -1,6 +1,7 @@
 //! Runs as jobs: ordered, claimed under a lease, and brought to exactly one end.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
 use universe_core::event::Event;
@@ -40,6 +41,33 @@ pub(super) fn run_list(
 pub(super) fn run_find(db: &Connection, run_id: Uuid) -> Result<Option<RunRecord>, StoreError> {
     let mut statement = db.prepare_cached(&format!("select {RUN_COLUMNS} from universe_run where run_id = ?1"))?;
     Ok(statement.query_row([run_id.to_string()], run_record).optional()?)
+}
+
+pub(super) fn run_as_of(
+    db: &Connection,
+    environment: &str,
+    session: Date,
+    known_at: Option<Timestamp>,
+) -> Result<Option<RunRecord>, StoreError> {
+    let mut statement = db.prepare_cached(&format!(
+        "select {RUN_COLUMNS}
+        from universe_run
+        where environment = ?1
+            and run_number is not null
+            and session <= ?2
+            and dry_run = 0
+            and status in ('completed', 'completed_with_errors', 'held')
+        order by run_number desc"
+    ))?;
+    let mut rows = statement.query(params![environment, DayText::from(session)])?;
+    while let Some(row) = rows.next()? {
+        let run = run_record(row)?;
+        // The texts of instants differ in length, and do not compare as the instants do.
+        if known_at.is_none_or(|known_at| run.recorded_at() <= known_at) {
+            return Ok(Some(run));
+        }
+    }
+    Ok(None)
 }
 
 pub(super) fn run_count(db: &Connection, environment: &str) -> Result<u64, StoreError> {

@@ -127,10 +127,12 @@ Examples:
   universe history AAPL")]
     History(History),
     /// Correct the recorded past; what was known before can still be asked
+    #[command(override_usage = "\
+universe correct SYMBOL UNIVERSE --was-in|--was-out --from DATE --reason TEXT")]
     #[command(after_help = "\
 Examples:
-  universe correct META recent_ipos --was-out --from 2022-06-09 --until 2022-07-11 --reason 'it is FB'
-  universe correct NEWCO index_sp500 --was-in --from 2024-03-18 --reason 'loaded too late'")]
+  universe correct META recent_ipos --was-out --from 2022-06-09 --reason 'it is FB'
+  universe correct NEWCO index_sp500 --was-in --from 2024-03-18 --reason 'loaded late'")]
     Correct(Correct),
     /// Put members in or leave them out by hand, now or from a later session on
     #[command(subcommand)]

@@ -1,11 +1,10 @@
 //! Commands that only read: `list`, `show`, `runs`.
 
-use jiff::civil::Date;
 use serde_json::json;
 use universe_core::Symbol;
 use universe_core::expression::SetExpression;
 use universe_core::rule::RuleSet;
-use universe_service::{Answer, LookupError, Question, look_up, resolve};
+use universe_service::{Answer, Footing, LookupError, Question, look_up, resolve};
 use universe_store::Store;
 
 use super::arguments::{Global, Runs, Show};
@@ -13,9 +12,6 @@ use super::output::{self, Rows};
 use super::session::is_imported;
 use super::{EXIT_DONE, session};
 use crate::config::Config;
-
-/// How many of the latest runs are searched for one that did not fail.
-const RUNS_LOOKED_AT: u32 = 20;
 
 pub(crate) async fn list(global: &Global, config: &Config) -> anyhow::Result<u8> {
     let store = session::open_store(global, config).await?;
@@ -64,11 +60,9 @@ pub(crate) async fn show(global: &Global, config: &Config, command: &Show) -> an
     {
         output::remark(global, &format!("note: at {instant} no members of {} were known", answer.name));
     }
-    let newest = newest_session(&*store, question.environment).await?;
-    if let (Some(as_of), Some(newest)) = (answer.as_of, newest)
-        && newest < as_of
-    {
-        output::remark(global, &format!("note: nothing newer than {newest} is known yet"));
+    let newest = Footing::find(&*store, question.environment, None, command.known_at).await?.session;
+    if answer.standing.held {
+        output::remark(global, "note: a change of these members is held and waits for approval");
     }
     let as_of = if command.known_at.is_some() { answer.as_of } else { answer.as_of.or(newest) };
     let symbols: Vec<&Symbol> = answer.members.iter().map(|member| &member.symbol).collect();
@@ -78,6 +72,10 @@ pub(crate) async fn show(global: &Global, config: &Config, command: &Show) -> an
         "name": answer.name,
         "as_of": as_of,
         "count": answer.members.len(),
+        "is_point_in_time": answer.standing.is_point_in_time,
+        "source_age_sessions": answer.standing.source_age_sessions,
+        "held": answer.standing.held,
+        "quarantined_count": answer.standing.quarantined_count,
         "symbols": symbols,
         "members": answer.members,
     });
@@ -165,13 +163,6 @@ pub(super) async fn answer_to(
         anyhow::bail!("{id} has no members yet; {how}");
     }
     Err(error.into())
-}
-
-/// Returns the session of the newest run, which the memberships of today stand at.
-async fn newest_session(store: &dyn Store, environment: &str) -> anyhow::Result<Option<Date>> {
-    let runs = store.run_list(environment, RUNS_LOOKED_AT, 0).await?;
-    let did_work = |status: &str| matches!(status, "completed" | "completed_with_errors" | "held");
-    Ok(runs.iter().filter(|run| did_work(&run.status) && !run.dry_run).filter_map(|run| run.session).max())
 }
 
 pub(super) fn say_remarks(global: &Global, answer: &Answer) {

@@ -1,5 +1,7 @@
 //! `universe serve`: answers over HTTP, carries out runs, publishes events, keeps the schedule.
 
+#[cfg(not(feature = "nats"))]
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -40,6 +42,7 @@ pub(crate) async fn run(global: &Global, config: &Config, command: &Serve) -> an
         return Ok(EXIT_DONE);
     }
     let settings = supervisor_settings(config)?;
+    let nats = nats_settings(config)?;
     let store = session::open_store(global, config).await?;
     let (listener, keys) = listen(global, config, command, &store).await?;
     let address = listener.local_addr()?;
@@ -59,7 +62,7 @@ pub(crate) async fn run(global: &Global, config: &Config, command: &Serve) -> an
     // Before anything is said: whoever reads the address may stop the server at once.
     let signals = Signals::catch()?;
     let app = App::open(parts).await?;
-    let supervised = tokio::spawn(supervise(daemon, settings, shutdown));
+    let supervised = tokio::spawn(supervised(daemon, settings, nats, shutdown));
     let serving = tokio::spawn(http::serve(app, listener));
     output::write_out(&format!("listening on http://{address}\n"))?;
 
@@ -142,6 +145,50 @@ fn supervisor_settings(config: &Config) -> anyhow::Result<SupervisorSettings> {
     let redis = redis_address(config)?;
     let relay = RelaySettings { redis, retention_days: number(config, "events.retention_days")? };
     Ok(SupervisorSettings { worker: WorkerSettings::STANDARD, relay, scheduler, loading: loading_settings(config) })
+}
+
+/// Returns where events go beside Redis; `None` for nowhere.
+#[cfg(feature = "nats")]
+fn nats_settings(config: &Config) -> anyhow::Result<Option<universe_service::NatsSettings>> {
+    let url = config.get("nats.url").filter(|url| !url.is_empty());
+    let stream = config.get("nats.stream").unwrap_or_default().to_owned();
+    Ok(url.map(|url| universe_service::NatsSettings { url: url.to_owned(), stream }))
+}
+
+#[cfg(feature = "nats")]
+async fn supervised(
+    daemon: Arc<Daemon>,
+    settings: SupervisorSettings,
+    nats: Option<universe_service::NatsSettings>,
+    shutdown: watch::Receiver<bool>,
+) {
+    match nats {
+        Some(nats) => universe_service::supervise_with_nats(daemon, settings, nats, shutdown).await,
+        None => supervise(daemon, settings, shutdown).await,
+    }
+}
+
+/// Refuses a setting that this program could only ignore.
+#[cfg(not(feature = "nats"))]
+fn nats_settings(config: &Config) -> anyhow::Result<Option<Infallible>> {
+    match config.get("nats.url").filter(|url| !url.is_empty()) {
+        Some(_) => Err(Usage(
+            "nats.url is set, and this program knows no NATS; build it with `cargo build --release --features nats`"
+                .to_owned(),
+        )
+        .into()),
+        None => Ok(None),
+    }
+}
+
+#[cfg(not(feature = "nats"))]
+async fn supervised(
+    daemon: Arc<Daemon>,
+    settings: SupervisorSettings,
+    _: Option<Infallible>,
+    shutdown: watch::Receiver<bool>,
+) {
+    supervise(daemon, settings, shutdown).await;
 }
 
 fn scheduler_settings(config: &Config) -> anyhow::Result<SchedulerSettings> {

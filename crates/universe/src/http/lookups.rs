@@ -225,7 +225,7 @@ async fn answer_to(app: &App, asked: &str, when: &When) -> Result<Arc<ReadyAnswe
     }
     let question = Question { environment: &app.daemon.environment, as_of: when.as_of, known_at: when.known_at };
     let answer = look_up(&*app.daemon.store, &rules, asked, question).await.map_err(unknown)?;
-    Ok(Arc::new(ReadyAnswer::new(answer.id.as_ref(), &answer.name, &answer.members, answer.as_of)))
+    Ok(Arc::new(ReadyAnswer::new(answer.id.as_ref(), &answer.name, &answer.members, answer.as_of, answer.standing)))
 }
 
 async fn symbols_as_of(app: &App, asked: &str, day: Date) -> Result<BTreeSet<Symbol>, Problem> {

@@ -90,7 +90,22 @@ fn list_show_diff_and_validate_answer_as_agreed() {
         let list = place.run(&["list", "--format", "json"]).done().json();
         check(&list[0], &["type", "key", "name", "category", "count", "last_updated"]);
         let show = place.run(&["show", "top_10", "--as-of", "2024-01-02", "--format", "json"]).done().json();
-        check(&show, &["type", "key", "name", "as_of", "count", "symbols", "members"]);
+        check(
+            &show,
+            &[
+                "type",
+                "key",
+                "name",
+                "as_of",
+                "count",
+                "is_point_in_time",
+                "source_age_sessions",
+                "held",
+                "quarantined_count",
+                "symbols",
+                "members",
+            ],
+        );
         check(&show["members"][0], &["symbol", "company_name", "rank", "market_cap", "sector", "since"]);
         assert_eq!((&show["type"], &show["key"]), (&json!("stock_universe"), &json!("top_10")));
         assert_eq!((&show["as_of"], &show["count"]), (&json!("2024-01-02"), &json!(10)));

@@ -38,13 +38,38 @@ fn lookups_say_what_the_command_line_says() {
             let shown = server.place.run(&["show", asked, "--format", "json"]).done().json();
             let path = format!("/api/v1/universes/{}", encoded(asked));
             let answer = server.get(&path).is(200);
-            let names = ["as_of", "count", "key", "members", "name", "symbols", "type"];
+            let names = [
+                "as_of",
+                "count",
+                "held",
+                "is_point_in_time",
+                "key",
+                "members",
+                "name",
+                "quarantined_count",
+                "source_age_sessions",
+                "symbols",
+                "type",
+            ];
             assert_eq!(keys(&answer), names);
             for name in names {
                 assert_eq!(answer[name], shown[name], "{name} of {asked}");
             }
             let symbols = server.get(&format!("{path}/symbols")).is(200);
-            assert_eq!(keys(&symbols), ["as_of", "count", "key", "symbols", "type"]);
+            assert_eq!(
+                keys(&symbols),
+                [
+                    "as_of",
+                    "count",
+                    "held",
+                    "is_point_in_time",
+                    "key",
+                    "quarantined_count",
+                    "source_age_sessions",
+                    "symbols",
+                    "type"
+                ]
+            );
             assert_eq!(symbols["symbols"], shown["symbols"], "{asked}");
         }
         let seats = server.get("/api/v1/symbols/mega/universes").is(200);
@@ -115,9 +140,12 @@ fn a_commit_of_any_process_is_seen_soon() {
         let back = server.get(&format!("{all}/changes?from={second}&to={FIRST}")).is(200);
         assert_eq!((&back["added"], &back["removed"]), (&changes["removed"], &changes["added"]));
         let top: Value = server.get(&format!("/api/v1/universes/top_10/symbols?as_of={FIRST}")).is(200);
-        let mut expected = TOP_10.to_vec();
-        expected.sort_unstable();
-        assert_eq!(texts(&top["symbols"]), expected);
+        assert_eq!(texts(&top["symbols"]), TOP_10, "in the order of that day");
+        assert_eq!((&top["is_point_in_time"], &top["source_age_sessions"]), (&json!(true), &json!(0)));
+        let ahead = server.get("/api/v1/universes/top_10?as_of=2024-01-12").is(200);
+        assert_eq!((&ahead["is_point_in_time"], &ahead["source_age_sessions"]), (&json!(false), &json!(7)));
+        let before = server.get("/api/v1/universes/top_10?as_of=2023-12-29").is(200);
+        assert_eq!((&before["is_point_in_time"], &before["source_age_sessions"]), (&json!(false), &Value::Null));
     }
 }
 
