@@ -32,7 +32,7 @@ const TEXT: Key = Key {
 };
 
 /// Every setting, by section.
-pub(crate) const KEYS: [Key; 30] = [
+pub(crate) const KEYS: [Key; 32] = [
     Key {
         name: "database.uri",
         variables: &["DATABASE_URI", "DATABASE_URL"],
@@ -125,6 +125,20 @@ pub(crate) const KEYS: [Key; 30] = [
         name: "redis.root_certificate",
         example: "/etc/universe/redis-ca.pem",
         meaning: "whose certificates a rediss:// server may have, as a file in PEM; this machine's authorities without it",
+        ..TEXT
+    },
+    Key {
+        name: "nats.url",
+        variables: &["NATS_URL"],
+        example: "nats://127.0.0.1:4222",
+        is_secret: true,
+        meaning: "a NATS server with JetStream that gets the events too; needs a program built with --features nats",
+        ..TEXT
+    },
+    Key {
+        name: "nats.stream",
+        default: Some("UNIVERSE"),
+        meaning: "its stream, made when it is missing; an environment has a stream to itself",
         ..TEXT
     },
     Key {
