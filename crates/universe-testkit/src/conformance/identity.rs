@@ -1,0 +1,76 @@
+//! Symbols that change.
+
+use universe_core::identity::SymbolChange;
+use universe_store::SymbolChangeRecord;
+
+use super::Subject;
+use crate::builders::{
+    ENVIRONMENT, MONDAY, RULES, TUESDAY, WEDNESDAY, instant, plan, rules, six_listings, snapshot, stock, symbol, sync,
+    universe,
+};
+
+fn record(from: &str, to: Option<&str>, date: jiff::civil::Date, source: &str) -> SymbolChangeRecord {
+    let change = SymbolChange { date, from: symbol(from), to: to.map(symbol) };
+    SymbolChangeRecord { change, source: source.to_owned(), recorded_at: instant(1) }
+}
+
+/// Changes are part of the state from their session on; the same again changes nothing, and others are replaced.
+pub async fn symbol_changes_are_kept_and_replaced(subject: &Subject) {
+    let store = subject.store();
+    let found = record("AAPL", Some("APPL"), TUESDAY, SymbolChangeRecord::DETECTED);
+    let reused = record("GME", None, MONDAY, SymbolChangeRecord::DETECTED);
+    let first = [found.clone(), reused.clone()];
+    assert_eq!(store.symbol_change_put(&first, &[]).await.expect("kept"), 2);
+    assert_eq!(store.symbol_change_put(&first, &[]).await.expect("kept"), 0);
+    assert_eq!(store.symbol_change_list().await.expect("reads"), [reused.clone(), found.clone()]);
+    for (session, expected) in [(MONDAY, vec![reused.change.clone()]), (TUESDAY, vec![reused.change, found.change])] {
+        let state = store.state_read(ENVIRONMENT, session).await.expect("reads");
+        assert_eq!(state.symbol_changes, expected, "as of {session}");
+    }
+    let told = record("AAPL", Some("PEAR"), WEDNESDAY, "changes.csv");
+    let again = record("GME", Some("BRK.B"), MONDAY, "changes.csv");
+    let replaced = [first[0].change.clone()];
+    assert_eq!(store.symbol_change_put(&[told.clone(), again.clone()], &replaced).await.expect("kept"), 2);
+    assert_eq!(store.symbol_change_list().await.expect("reads"), [again, told]);
+    let itself = record("AAPL", Some("AAPL"), MONDAY, "changes.csv");
+    let before = subject.dump().await;
+    store.symbol_change_put(&[record("MSFT", Some("MS"), MONDAY, "x"), itself], &[]).await.expect_err("refused");
+    assert_eq!(subject.dump().await, before, "all or nothing");
+}
+
+/// A listing goes on under its new symbol: both ends are `renamed`, and the old symbol is gone at once.
+pub async fn a_renamed_listing_stays_a_member(subject: &Subject) {
+    let store = subject.store();
+    sync(store, &snapshot(MONDAY, six_listings()), 1).await;
+    let told = record("MSFT", Some("SOFT"), TUESDAY, "changes.csv");
+    store.symbol_change_put(&[told], &[]).await.expect("kept");
+    let mut rows = six_listings();
+    rows[2] = stock("SOFT", 415.0, 7_430);
+    sync(store, &snapshot(TUESDAY, rows), 2).await;
+    let top = universe("stock_universe:top_2");
+    let spans = store.membership_list(ENVIRONMENT, Some(&top), None).await.expect("reads");
+    let shown: Vec<String> = spans
+        .iter()
+        .map(|row| {
+            let end = row.closed_reason.as_ref().zip(row.valid_to).map(|(why, end)| format!(" {end} {why}"));
+            let end = end.unwrap_or_default();
+            format!("{} {} {}{end}", row.symbol, row.valid_from, row.opened_reason)
+        })
+        .collect();
+    let mut expected = [
+        format!("AAPL {MONDAY} rank_reached"),
+        format!("MSFT {MONDAY} rank_reached {TUESDAY} renamed"),
+        format!("SOFT {TUESDAY} renamed"),
+    ];
+    expected.sort();
+    let mut shown = shown;
+    shown.sort();
+    assert_eq!(shown, expected);
+    let old = subject.rows("select is_active, delisted_date from symbols where symbol = 'MSFT'").await;
+    assert_eq!(old[0][1], Some(TUESDAY.to_string()), "{old:?}");
+    let audit = store.audit_list(ENVIRONMENT, 0, 100).await.expect("reads");
+    let renamed = audit.iter().find(|entry| entry.action == "renamed").expect("an audit entry");
+    assert_eq!((renamed.reason.as_str(), &renamed.symbol), ("the listing goes on as SOFT", &Some(symbol("MSFT"))));
+    assert_eq!(store.inconsistency_list(ENVIRONMENT).await.expect("reads"), []);
+    assert!(plan(store, TUESDAY, &rules(RULES)).await.is_empty(), "there is nothing left to do");
+}
