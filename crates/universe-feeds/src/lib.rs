@@ -11,6 +11,7 @@ pub mod massive;
 mod prices;
 mod screener;
 mod snapshots;
+mod symbol_change_file;
 mod symbols;
 mod universe_file;
 
@@ -38,5 +39,6 @@ pub use prices::{BAR_BATCH_ROWS, Prices, read_prices};
 pub use read::Read;
 pub use screener::read_screener;
 pub use snapshots::{Snapshots, read_snapshots};
+pub use symbol_change_file::read_symbol_changes;
 pub use symbols::read_symbols;
 pub use universe_file::{ListedUniverse, MemberList, read_member_list, read_universe, read_universes};

@@ -6,12 +6,15 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
+use universe_core::identity::{SymbolChange, carry_over};
 use universe_core::planner::explain::{Verdict, explain};
 use universe_core::rule::RuleSet;
 use universe_core::state::State;
 use universe_core::{EvaluationError, Symbol, UniverseId, Usd, previous_session, resolve_symbol};
 use universe_store::{MembershipRecord, Needs, RunVersion, Store, StoreError};
 use uuid::Uuid;
+
+use crate::identity::symbol_remark;
 
 /// The last thing that was recorded about a symbol in a universe.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -126,7 +129,11 @@ pub async fn explain_membership(
         facts: rules.facts(),
         returns: state.market.last().is_none_or(|figures| figures.session != session),
     };
-    let seen = store.observation_read(session, &needs).await.map_err(failed)?;
+    let mut seen = store.observation_read(session, &needs).await.map_err(failed)?;
+    let changes = store.symbol_change_list().await.map_err(failed)?;
+    let changes: Vec<SymbolChange> = changes.into_iter().map(|record| record.change).collect();
+    state.symbol_changes.retain(|change| change.date <= session);
+    carry_over(&mut seen, &state.symbol_changes);
     let symbol = &resolve_symbol(symbol.as_str(), &seen.symbol).unwrap_or_else(|| symbol.clone());
     let rows = store.membership_list(environment, Some(universe), Some(symbol)).await.map_err(failed)?;
     let versions = store.version_list(environment).await.map_err(failed)?;
@@ -135,6 +142,7 @@ pub async fn explain_membership(
         .map_err(|source| ExplainError::Evaluation { universe: universe.clone(), source })?;
 
     let is_member = current.is_some();
+    remarks.extend(symbol_remark(&changes, symbol, session).filter(|_| !is_member));
     if by_rule.is_none() {
         remarks.push(format!("no rule and no import defines {universe} any more"));
     }

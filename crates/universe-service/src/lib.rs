@@ -7,6 +7,7 @@ mod correct;
 mod daemon;
 mod error;
 mod explain;
+mod identity;
 mod index_history;
 mod integrity;
 mod load;
@@ -41,6 +42,7 @@ pub use error::{LoadError, SyncError};
 pub use explain::{
     ExplainError, ExplainQuestion, Explanation, HistoryLine, RecordedChange, explain_membership, history_lines,
 };
+pub use identity::{ListingHistory, keep_renamings, later_symbols, listing_history, load_symbol_changes};
 pub use index_history::{HistoryRequest, ImportedHistory, import_history};
 pub use integrity::{Finding, FindingSeverity, IntegrityReport, STALE_SESSIONS, check_integrity, damaged_entries};
 pub use load::{

@@ -12,6 +12,7 @@ use universe_core::{Issue, Snapshot, previous_session, session_on_or_before};
 use universe_feeds::{Read, read_prices, read_screener, read_snapshots, read_symbols};
 use universe_store::{LoadRecord, Store};
 
+use crate::identity::find_changes;
 use crate::sync::new_york_date;
 use crate::{Ambient, LoadError};
 pub use lists::{UniverseList, load_lists};
@@ -163,6 +164,7 @@ async fn store_snapshot(
     let session = read.value.session;
     let loaded = read.value.rows.len() as u64;
     let record = record(kind, file, Some(session), read.rows, loaded, &read.issues);
+    find_changes(store, &read.value, ambient.now()).await.map_err(|e| not_stored(file, e))?;
     let stored = store.snapshot_load(&read.value, &record, ambient.now()).await.map_err(|e| not_stored(file, e))?;
     if stored.written > 0 {
         keep_figures(store, session).await.map_err(|e| not_stored(file, e))?;

@@ -121,6 +121,7 @@ pub async fn load_reference(
     if let Some(changes) = &mut report.symbol_changes {
         changes.sort();
         changes.dedup();
+        crate::keep_renamings(store, changes, &wish.source, ambient.now()).await?;
     }
     Ok(report)
 }

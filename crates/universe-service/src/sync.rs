@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use tokio::runtime::{Handle, RuntimeFlavor};
+use universe_core::identity::carry_over;
 use universe_core::plan::{Alert, AlertKind, Plan, Step};
 use universe_core::planner::{Holds, Planner, Request, Undefined, plan_imports};
 use universe_core::rule::RuleSet;
@@ -303,7 +304,9 @@ pub(crate) async fn observe(
         facts: rules.facts(),
         returns: state.market.last().is_none_or(|figures| figures.session != session),
     };
-    store.observation_read(session, &needs).await.map_err(SyncError::Observe)
+    let mut seen = store.observation_read(session, &needs).await.map_err(SyncError::Observe)?;
+    carry_over(&mut seen, &state.symbol_changes);
+    Ok(seen)
 }
 
 async fn plan_with_durations(

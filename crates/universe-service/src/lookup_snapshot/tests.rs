@@ -21,7 +21,7 @@ fn universe(universe_type: UniverseType, key: &str, is_ranked: bool, symbols: &[
         sector: None,
         since: None,
     };
-    Arc::new(ReadyUniverse::new(record, symbols.iter().enumerate().map(member).collect(), None))
+    Arc::new(ReadyUniverse::new(record, symbols.iter().enumerate().map(member).collect(), &Footing::default()))
 }
 
 fn snapshot() -> LookupSnapshot {
@@ -32,7 +32,7 @@ fn snapshot() -> LookupSnapshot {
         universe(stocks, "top_10", true, &["MSFT", "AAPL", "BRK.B"]),
         universe(stocks, "theme_growth", false, &["AAPL", "NVDA"]),
     ];
-    LookupSnapshot::new(7, None, universes)
+    LookupSnapshot::new(7, Footing::default(), universes)
 }
 
 fn rules() -> RuleSet {

@@ -323,6 +323,15 @@ Examples:
   universe load reference --all                      the lists: a few dozen requests
   universe load reference --all --details            and shares: a request for each listing")]
     Reference(LoadReference),
+    /// Load symbol changes (CSV, JSON or Parquet with `old_symbol`, `new_symbol`, date): the listing stays the same
+    ///
+    /// They win over what was found by comparing snapshots. A row without a new symbol says that the listing ended,
+    /// and that whoever has its symbol since is another one.
+    #[command(after_help = "Example:\n  universe load symbol-changes changes.csv")]
+    SymbolChanges {
+        /// The file
+        file: PathBuf,
+    },
     /// Load the members of universes (CSV, JSON, or a symbol a line): all of them or none
     #[command(after_help = "\
 Examples:

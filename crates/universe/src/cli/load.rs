@@ -9,7 +9,7 @@ use universe_core::{Issue, UniverseId, UniverseType, expect_session};
 use universe_feeds::{MemberList, Read, read_member_list, read_universes};
 use universe_service::{
     LoadError, LoadReport, LookupError, UniverseList, load_lists, load_prices, load_screener, load_snapshots,
-    load_symbols, resolve,
+    load_symbol_changes, load_symbols, resolve,
 };
 use universe_store::{Store, UniverseRecord};
 
@@ -48,6 +48,7 @@ pub(crate) async fn run(global: &Global, config: &Config, command: Load) -> anyh
             return reference::run(global, config, store, &command).await;
         }
         Load::Symbols { file, as_of } => load_symbols(store, &file, as_of, &Surroundings).await?,
+        Load::SymbolChanges { file } => load_symbol_changes(store, &file, &Surroundings).await?,
         Load::Prices { file } => load_prices(store, &file, &Surroundings, &told).await?,
         Load::Universe { files, universe, as_of } => {
             members(global, config, store, &files, universe.as_deref(), as_of).await?

@@ -1,10 +1,12 @@
 //! Commands that only read: `list`, `show`, `runs`.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 use universe_core::Symbol;
 use universe_core::expression::SetExpression;
 use universe_core::rule::RuleSet;
-use universe_service::{Answer, Footing, LookupError, Question, look_up, resolve};
+use universe_service::{Answer, Footing, LookupError, Question, later_symbols, look_up, resolve};
 use universe_store::Store;
 
 use super::arguments::{Global, Runs, Show};
@@ -12,6 +14,9 @@ use super::output::{self, Rows};
 use super::session::is_imported;
 use super::{EXIT_DONE, session};
 use crate::config::Config;
+
+/// How many members are named that have another symbol today; `--format json` has them all.
+const LATER_SHOWN: usize = 8;
 
 pub(crate) async fn list(global: &Global, config: &Config) -> anyhow::Result<u8> {
     let store = session::open_store(global, config).await?;
@@ -66,6 +71,17 @@ pub(crate) async fn show(global: &Global, config: &Config, command: &Show) -> an
     }
     let as_of = if command.known_at.is_some() { answer.as_of } else { answer.as_of.or(newest) };
     let symbols: Vec<&Symbol> = answer.members.iter().map(|member| &member.symbol).collect();
+    let later = match answer.as_of {
+        Some(as_of) => later_symbols(&*store, &symbols, as_of).await?,
+        None => Vec::new(),
+    };
+    let later: BTreeMap<Symbol, Symbol> = later.into_iter().collect();
+    if !later.is_empty() {
+        let shown: Vec<String> = later.iter().take(LATER_SHOWN).map(|(then, now)| format!("{then} ({now})")).collect();
+        let more = later.len().saturating_sub(LATER_SHOWN);
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        output::remark(global, &format!("note: with another symbol today: {}{more}", shown.join(", ")));
+    }
     let data = json!({
         "type": answer.id.as_ref().map(|id| id.universe_type),
         "key": answer.id.as_ref().map_or(answer.name.as_str(), |id| id.key()),
@@ -77,6 +93,7 @@ pub(crate) async fn show(global: &Global, config: &Config, command: &Show) -> an
         "held": answer.standing.held,
         "quarantined_count": answer.standing.quarantined_count,
         "symbols": symbols,
+        "later_symbols": later,
         "members": answer.members,
     });
     output::print(global, &data, || Rows {

@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 use serde_json::json;
 use universe_core::expression::SetExpression;
+use universe_core::identity::Tenure;
 use universe_core::planner::explain::Question;
 use universe_core::rule::RuleSet;
-use universe_core::{Symbol, UniverseId};
+use universe_core::{Symbol, UniverseId, previous_session};
 use universe_service::{
-    ExplainQuestion, Explanation, HistoryLine, LookupError, RecordedChange, explain_membership, history_lines, resolve,
+    ExplainQuestion, Explanation, HistoryLine, ListingHistory, LookupError, RecordedChange, explain_membership,
+    history_lines, listing_history, resolve,
 };
 use universe_store::{MembershipRecord, Store};
 
@@ -151,17 +153,24 @@ async fn symbol_history(
     command: &History,
     unknown: anyhow::Error,
 ) -> anyhow::Result<u8> {
-    let mut rows = store.membership_list(environment, None, Some(symbol)).await?;
-    if rows.is_empty() {
+    let history = listing_history(store, environment, symbol, command.to).await?;
+    let ListingHistory { also_known_as, memberships: mut rows, other_listings } = history;
+    if rows.is_empty() && other_listings.is_empty() {
         return Err(unknown.context(format!("{symbol} was never in any universe")));
     }
     // What was superseded before it ever held is no history.
     rows.retain(|row| row.valid_to != Some(row.valid_from) && overlaps(row, command));
-    rows.sort_by(|a, b| (a.valid_from, &a.universe).cmp(&(b.valid_from, &b.universe)));
     keep_newest(&mut rows, command);
-    let data = json!({"symbol": symbol, "from": command.from, "to": command.to, "memberships": rows});
+    let data = json!({
+        "symbol": symbol,
+        "from": command.from,
+        "to": command.to,
+        "also_known_as": also_known_as,
+        "memberships": rows,
+        "other_listings": other_listings,
+    });
     output::print(global, &data, || Rows {
-        columns: vec!["universe", "from", "until", "came", "went"],
+        columns: vec!["universe", "from", "until", "came", "went", "symbol"],
         rows: rows
             .iter()
             .map(|row| {
@@ -171,13 +180,32 @@ async fn symbol_history(
                     row.valid_to.map(|end| end.to_string()).unwrap_or_default(),
                     row.opened_reason.clone(),
                     row.closed_reason.clone().unwrap_or_default(),
+                    row.symbol.to_string(),
                 ]
             })
             .collect(),
     })?;
+    for tenure in also_known_as.iter().filter(|tenure| tenure.symbol != *symbol) {
+        output::remark(global, &format!("note: the listing {}", had(tenure)));
+    }
+    for tenure in &other_listings {
+        let ask = tenure.until.map(|until| format!(": universe history {symbol} --to {}", previous_session(until)));
+        output::remark(global, &format!("note: another listing {}{}", had(tenure), ask.unwrap_or_default()));
+    }
     let present = rows.iter().filter(|row| row.valid_to.is_none()).count();
     output::remark(global, &format!("{} memberships, {present} of them today", rows.len()));
     Ok(EXIT_DONE)
+}
+
+/// Says when a listing has a symbol.
+fn had(tenure: &Tenure) -> String {
+    let Tenure { symbol, from, until } = tenure;
+    match (from, until) {
+        (None, None) => format!("is {symbol}"),
+        (Some(from), None) => format!("is {symbol} since {from}"),
+        (None, Some(until)) => format!("was {symbol} until {until}"),
+        (Some(from), Some(until)) => format!("was {symbol} from {from} until {until}"),
+    }
 }
 
 fn is_within(session: Date, command: &History) -> bool {

@@ -9,6 +9,7 @@ mod doctor;
 mod dump;
 mod harness;
 mod help;
+mod identity;
 mod maintenance;
 mod market;
 mod reading;
