@@ -95,6 +95,7 @@ fn list_show_diff_and_validate_answer_as_agreed() {
             &[
                 "type",
                 "key",
+                "later_symbols",
                 "name",
                 "as_of",
                 "count",
