@@ -160,8 +160,13 @@ fn is_listed(seen: &Observation, symbol: &Symbol) -> bool {
 
 /// Whether two figures may be those of one listing, a few sessions apart.
 fn is_continued(before: Option<f64>, after: Option<f64>) -> bool {
+    is_within(SAME_PRICE_FACTOR, before, after)
+}
+
+/// Whether both figures are known, and neither is more than so many times the other.
+fn is_within(factor: f64, before: Option<f64>, after: Option<f64>) -> bool {
     let (Some(before), Some(after)) = (before, after) else { return false };
-    before > 0.0 && after > 0.0 && (1.0 / SAME_PRICE_FACTOR..=SAME_PRICE_FACTOR).contains(&(after / before))
+    before > 0.0 && after > 0.0 && (1.0 / factor..=factor).contains(&(after / before))
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! Symbol changes found by comparing a snapshot with what was known before: by name, price and cap.
 //!
-//! Measured on the 501 snapshots of 2022 and 2023: nothing that is proposed by name is wrong, and where two
-//! lines of a company change at once without their class in the name, nothing is proposed.
+//! Measured on two years of daily snapshots of the US market: nothing that is proposed by name is wrong. What is
+//! proposed by figures alone was, until it had to follow at once, nearly at one price, and be the only candidate.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{SymbolChange, is_continued};
+use super::{SymbolChange, is_continued, is_within};
 use crate::planner::{DELISTED_AFTER_ABSENCES, company_and_class};
 use crate::{Observation, SecurityType, Snapshot, SnapshotRow, Symbol, Usd};
 
@@ -17,6 +17,9 @@ const REUSED_AFTER_SNAPSHOTS: u16 = 60;
 
 /// Without a name in common, the shares may differ by this share: a cap divided by a rounded price.
 const SAME_SHARES_SHARE: f64 = 0.001;
+
+/// Without a name in common, neither close may be more than so many times the other.
+const NAMELESS_PRICE_FACTOR: f64 = 1.2;
 
 /// Without a name in common, a listing must be so large: the shares of small ones are round numbers.
 const NAMELESS_CAP_MIN: i64 = 300_000_000;
@@ -34,6 +37,8 @@ struct Side<'a> {
     close: Option<f64>,
     shares: Option<i64>,
     cap: Option<Usd>,
+    /// How many snapshots before this one have not shown it.
+    absent: u16,
 }
 
 /// Finds the symbols that stand for another listing in a snapshot than before, in order of symbol.
@@ -82,7 +87,8 @@ fn side_of_known(known: &Observation, at: usize) -> Option<Side<'_>> {
     let (close, shares) = (known.close[at], known.shares[at].filter(|shares| *shares > 0));
     let cap = close.zip(shares).and_then(|(close, shares)| close.times_shares(shares)).or(known.recorded_cap[at]);
     let (kind, close) = (known.security_type[at], close.map(crate::Price::dollars));
-    Some(Side { symbol, name, company, class, kind, close, shares, cap: cap.filter(|cap| cap.0 > 0) })
+    let (cap, absent) = (cap.filter(|cap| cap.0 > 0), known.sessions_absent[at]);
+    Some(Side { symbol, name, company, class, kind, close, shares, cap, absent })
 }
 
 fn side_of_row(row: &SnapshotRow) -> Option<Side<'_>> {
@@ -99,6 +105,7 @@ fn side_of_row(row: &SnapshotRow) -> Option<Side<'_>> {
         close: row.close.map(crate::Price::dollars),
         shares: listing.weighted_shares_outstanding.filter(|shares| *shares > 0),
         cap: listing.market_cap.filter(|cap| cap.0 > 0),
+        absent: 0,
     })
 }
 
@@ -142,21 +149,22 @@ fn by_figures<'a>(gone: Vec<&Side<'a>>, came: Vec<&Side<'a>>) -> Vec<(&'a Symbol
     let is_meant = |side: &&Side<'_>| {
         side.cap.is_some_and(|cap| cap.0 >= NAMELESS_CAP_MIN)
             && matches!(side.kind, SecurityType::Cs | SecurityType::Adrc)
+            && side.absent == 0
             && !side.name.to_lowercase().contains(SHELL_WORD)
     };
-    let (gone, came): (Vec<_>, Vec<_>) =
-        (gone.into_iter().filter(is_meant).collect(), came.into_iter().filter(is_meant).collect());
     let fits = |old: &Side<'_>, new: &Side<'_>| {
         let (Some(before), Some(after)) = (old.shares, new.shares) else { return false };
         let differs = (before as f64 - after as f64).abs() / before as f64;
         // Two lines of one company show its whole cap; their names tell them apart.
         let same_kind = old.kind == new.kind && old.company != new.company;
-        same_kind && differs <= SAME_SHARES_SHARE && is_continued(old.close, new.close)
+        same_kind && differs <= SAME_SHARES_SHARE && is_within(NAMELESS_PRICE_FACTOR, old.close, new.close)
     };
     let mut pairs = Vec::new();
-    for old in &gone {
+    for old in gone.iter().filter(|side| is_meant(side)) {
         let mut found = came.iter().filter(|new| fits(old, new));
+        // Shells and others that are not meant are candidates all the same: then nothing is certain.
         if let (Some(new), None) = (found.next(), found.next())
+            && is_meant(new)
             && gone.iter().filter(|other| fits(other, new)).count() == 1
         {
             pairs.push((old.symbol, new.symbol));

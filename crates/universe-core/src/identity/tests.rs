@@ -176,6 +176,11 @@ fn what_only_looks_like_it_is_not() {
     // Shell companies have the same shares at the same price.
     let shell = [("BHAC", "Crixus Acquisition Corp. Class A Common Stock", 10.0, 40, 0)];
     assert_eq!(found(&shell, &[("HWKZ", "Hawks Acquisition Corp Class A Common Stock", 10.0, 40, 0)]), "");
+    // The same shares by chance: gone days before, or with a shell that may be meant as well.
+    let starry = [("STRY", "Starry Group Holdings Inc.", 9.21, 40, 0)];
+    let motive = ("MOTV", "Motive Capital Corp Class A Ordinary Shares", 10.11, 40, 0);
+    assert_eq!(found(&[motive, ("FMAC", "FirstMark Horizon Acquisition Corp.", 9.6, 40, 0)], &starry), "");
+    assert_eq!(found(&[(motive.0, motive.1, 10.11, 40, 3)], &starry), "");
 }
 
 #[test]
