@@ -69,6 +69,36 @@ pub(crate) fn interval_as_it_is(
     }
 }
 
+/// An interval as it is stored, with the numbers of the runs that recorded it.
+#[derive(Clone, Debug)]
+pub(crate) struct StoredInterval {
+    pub(crate) symbol: Symbol,
+    pub(crate) valid_from: Date,
+    pub(crate) valid_to: Option<Date>,
+    pub(crate) opened_run: i64,
+    pub(crate) closed_run: Option<i64>,
+    pub(crate) superseded_run: Option<i64>,
+}
+
+impl StoredInterval {
+    /// Returns the interval, given when runs ended; `None` where the run that opened it is not known.
+    pub(crate) fn recorded(self, ended_at: impl Fn(i64) -> Option<Timestamp>) -> Option<Interval> {
+        Some(Interval {
+            symbol: self.symbol,
+            valid_from: self.valid_from,
+            valid_to: self.valid_to,
+            opened_at: ended_at(self.opened_run)?,
+            closed_at: self.closed_run.and_then(&ended_at),
+            superseded_at: self.superseded_run.and_then(&ended_at),
+        })
+    }
+
+    /// Returns the runs that recorded it.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = i64> {
+        [Some(self.opened_run), self.closed_run, self.superseded_run].into_iter().flatten()
+    }
+}
+
 /// A member and the session since which it has been one without a break.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MemberSince {

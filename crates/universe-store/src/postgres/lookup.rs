@@ -1,6 +1,6 @@
 //! Reads universes, their members and their history.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use deadpool_postgres::Object;
 use jiff::Timestamp;
@@ -13,20 +13,23 @@ use super::failure::Failure;
 use super::numeric::NumericPrice;
 use super::past::facts_as_of;
 use super::state::{UNIVERSE_COLUMNS, UNMANAGED, universe_id, universe_row, unmanaged_entry};
-use crate::answers::{self, Interval, MemberSince, UniverseRow, UnmanagedEntry};
+use crate::answers::{self, Interval, MemberSince, StoredInterval, UniverseRow, UnmanagedEntry};
 use crate::as_of_facts::FactsFound;
 use crate::described::{Description, described, shown_later, symbols_of};
 use crate::{MemberRecord, MembersAsOf, MembershipRecord, UniverseRecord};
 
 const INTERVALS: &str = "\
-select m.symbol, m.valid_from, m.valid_to, o.finished_at, c.finished_at, s.finished_at
+select m.symbol, m.valid_from, m.valid_to, m.opened_run, m.closed_run, m.superseded_run
 from universe.universe u
 join universe.membership m on m.universe_id = u.universe_id
-join universe.run o on o.environment = u.environment and o.run_number = m.opened_run
-left join universe.run c on c.environment = u.environment and c.run_number = m.closed_run
-left join universe.run s on s.environment = u.environment and s.run_number = m.superseded_run
 where u.environment = $1 and u.type = $2 and u.key = $3
 order by m.symbol, m.valid_from, m.opened_run";
+
+const RUN_ENDS: &str = "\
+select run_number, finished_at
+from universe.run
+where environment = $1 and run_number = any($2)
+order by run_number";
 
 /// As [`INTERVALS`], without looking up in the runs, which are most of the work, when each end was recorded.
 const INTERVALS_AS_THEY_ARE: &str = "\
@@ -163,7 +166,13 @@ pub(super) async fn membership_list(
             client.query(&client.prepare_cached(&sql).await?, &[&environment, kind, key]).await?
         }
         (None, Some(symbol)) => {
-            let sql = format!("{MEMBERSHIPS} and m.symbol = $2 {order}");
+            // All places in the key at once: one descent for each universe, and not one scan for each.
+            let sql = format!(
+                "{MEMBERSHIPS}
+and m.symbol = $2
+and m.universe_id = any(array(select a.universe_id from universe.universe a where a.environment = $1))
+{order}"
+            );
             client.query(&client.prepare_cached(&sql).await?, &[&environment, symbol]).await?
         }
         (None, None) => {
@@ -223,15 +232,24 @@ async fn intervals_as_they_are(client: &Object, environment: &str, id: &Universe
 async fn intervals(client: &Object, environment: &str, id: &UniverseId) -> Result<Vec<Interval>, Failure> {
     let statement = client.prepare_cached(INTERVALS).await?;
     let rows = client.query(&statement, &[&environment, &id.universe_type.as_str(), &id.key()]).await?;
-    let interval = |row: &tokio_postgres::Row| Interval {
+    let interval = |row: &tokio_postgres::Row| StoredInterval {
         symbol: Symbol::from_stored(row.get(0)),
         valid_from: row.get(1),
         valid_to: row.get(2),
-        opened_at: row.get::<_, Option<Timestamp>>(3).unwrap_or(Timestamp::MIN),
-        closed_at: row.get(4),
-        superseded_at: row.get(5),
+        opened_run: row.get(3),
+        closed_run: row.get(4),
+        superseded_run: row.get(5),
     };
-    Ok(rows.iter().map(interval).collect())
+    let stored: Vec<StoredInterval> = rows.iter().map(interval).collect();
+    // One run recorded many intervals: each is looked up once.
+    let runs: BTreeSet<i64> = stored.iter().flat_map(StoredInterval::runs).collect();
+    let runs: Vec<i64> = runs.into_iter().collect();
+    let statement = client.prepare_cached(RUN_ENDS).await?;
+    let rows = client.query(&statement, &[&environment, &runs]).await?;
+    let end = |row: &tokio_postgres::Row| row.get::<_, Option<Timestamp>>(1).unwrap_or(Timestamp::MIN);
+    let ends: BTreeMap<i64, Timestamp> = rows.iter().map(|row| (row.get(0), end(row))).collect();
+    let ended_at = |run: i64| ends.get(&run).copied();
+    Ok(stored.into_iter().filter_map(|interval| interval.recorded(ended_at)).collect())
 }
 
 /// Adds to members what reference data and prices say about them up to a session.

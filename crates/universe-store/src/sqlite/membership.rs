@@ -1,6 +1,7 @@
 //! Reading universes and their members.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -12,8 +13,8 @@ use super::identity::symbol_changes_until;
 use super::observe::market_session_list;
 use super::overrides::overrides_active;
 use super::past::facts_as_of;
-use super::values::{Count, Day, DayText, Dollars, Instant, Json, day, instant, symbol, text, universe_id};
-use crate::answers::{self, Interval, MemberSince, UniverseRow, UnmanagedEntry};
+use super::values::{Count, Day, DayText, Dollars, Json, day, instant, symbol, text, universe_id};
+use crate::answers::{self, Interval, MemberSince, StoredInterval, UniverseRow, UnmanagedEntry};
 use crate::as_of_facts::FactsFound;
 use crate::described::{Description, described, shown_later, symbols_of};
 use crate::{MemberRecord, MembersAsOf, MembershipRecord, StoreError, UniverseRecord};
@@ -179,25 +180,34 @@ fn intervals_as_they_are(db: &Connection, environment: &str, id: &UniverseId) ->
 /// Returns every interval of a universe, retired or not, with the instants at which its ends were recorded.
 fn intervals(db: &Connection, environment: &str, id: &UniverseId) -> Result<Vec<Interval>, StoreError> {
     let mut statement = db.prepare_cached(
-        "select m.symbol, m.valid_from, m.valid_to, o.finished_at, c.finished_at, s.finished_at
+        "select m.symbol, m.valid_from, m.valid_to, m.opened_run, m.closed_run, m.superseded_run
         from universe_universe u
         join universe_membership m on m.universe_id = u.universe_id
-        join universe_run o on o.environment = u.environment and o.run_number = m.opened_run
-        left join universe_run c on c.environment = u.environment and c.run_number = m.closed_run
-        left join universe_run s on s.environment = u.environment and s.run_number = m.superseded_run
         where u.environment = ?1 and u.type = ?2 and u.key = ?3",
     )?;
     let rows = statement.query_map(params![environment, id.universe_type.as_str(), id.key()], |row| {
-        Ok(Interval {
+        Ok(StoredInterval {
             symbol: symbol(row, 0)?,
             valid_from: row.get::<_, Day>(1)?.0,
             valid_to: day(row, 2)?,
-            opened_at: row.get::<_, Instant>(3)?.0,
-            closed_at: instant(row, 4)?,
-            superseded_at: instant(row, 5)?,
+            opened_run: row.get(3)?,
+            closed_run: row.get(4)?,
+            superseded_run: row.get(5)?,
         })
     })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let stored = rows.collect::<Result<Vec<_>, _>>()?;
+    // One run recorded many intervals: each is looked up once.
+    let mut run_end =
+        db.prepare_cached("select finished_at from universe_run where environment = ?1 and run_number = ?2")?;
+    let mut ends: BTreeMap<i64, Option<Timestamp>> = BTreeMap::new();
+    for run in stored.iter().flat_map(StoredInterval::runs) {
+        if let Entry::Vacant(unknown) = ends.entry(run) {
+            let end = run_end.query_row(params![environment, run], |row| instant(row, 0)).optional()?;
+            unknown.insert(end.map(|end| end.unwrap_or(Timestamp::MIN)));
+        }
+    }
+    let ended_at = |run: i64| ends.get(&run).copied().flatten();
+    Ok(stored.into_iter().filter_map(|interval| interval.recorded(ended_at)).collect())
 }
 
 /// Returns the newest session that was synchronized.
