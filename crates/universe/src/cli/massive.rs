@@ -14,12 +14,24 @@ const CONCURRENCY_MAX: usize = 64;
 /// # Errors
 /// When there is no key, or the address is none.
 pub(crate) fn client(config: &Config) -> Result<Client, MassiveError> {
+    Client::new(settings(config))
+}
+
+fn settings(config: &Config) -> Settings {
     let key = ApiKey::new(config.get("massive.api_key").unwrap_or_default());
     let mut settings = Settings::new(config.get("massive.base_url").unwrap_or_default(), key);
     settings.requests_per_minute = u32::try_from(requests_per_minute(config)).unwrap_or(u32::MAX);
     settings.adjusted = config.get("massive.adjusted") != Some("false");
     settings.spread_seed = Surroundings.new_run_id().as_u64_pair().1;
-    Client::new(settings)
+    settings
+}
+
+/// Makes the client that only asks whether the API is there: it tries once.
+///
+/// # Errors
+/// As for [`client`].
+pub(crate) fn impatient_client(config: &Config) -> Result<Client, MassiveError> {
+    Client::new(Settings { retries: 0, ..settings(config) })
 }
 
 /// Returns how many requests a minute may be made; 0 for any number.

@@ -4,10 +4,11 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use universe_feeds::massive::MassiveError;
 use universe_service::Ambient as _;
 use universe_store::ApiKeyRecord;
 
-use super::super::{output, serve};
+use super::super::{massive, output, serve};
 use super::{Finding, Findings, Patient};
 use crate::clock::Surroundings;
 use crate::http::keys::EXAMPLE_KEY;
@@ -166,39 +167,28 @@ pub(super) async fn server(patient: &Patient) -> Findings {
 
 /// Asks the source of market data whether it is there, where one is configured.
 pub(super) async fn market_data(patient: &Patient) -> Findings {
-    let (url, key) = (patient.config.get("massive.base_url"), patient.config.get("massive.api_key"));
-    let Some(key) = key.filter(|key| !key.is_empty()) else {
+    if patient.config.get("massive.api_key").is_none_or(str::is_empty) {
         return vec![Finding::ok("market_data", "no market data API is configured")];
+    }
+    let url = patient.config.get("massive.base_url").unwrap_or_default().trim_end_matches('/');
+    let checked = match massive::impatient_client(&patient.config) {
+        Ok(client) => client.check().await,
+        Err(error) => Err(error),
     };
-    let url = url.unwrap_or("https://api.massive.com").trim_end_matches('/').to_owned();
-    let asked = format!("{url}/v1/marketstatus/now");
-    vec![match status_with(&asked, Some(key.to_owned())).await {
-        Ok(200..=299) => Finding::ok("market_data", format!("{url} lets us in")),
-        Ok(401 | 403) => Finding::error("market_data", format!("{url} refuses the key"), "correct massive.api_key"),
-        // A proxy or a stand-in need not have this route; that it answers is enough.
-        Ok(404) => Finding::ok("market_data", format!("{url} answers")),
-        Ok(status) => Finding::warning("market_data", format!("{url} answers {status}"), "try again later"),
-        Err(error) => Finding::error(
-            "market_data",
-            format!("{url} does not answer ({error})"),
-            "correct massive.base_url, or wait",
-        ),
+    vec![match checked {
+        Ok(()) => Finding::ok("market_data", format!("{url} lets us in")),
+        Err(error @ (MassiveError::KeyRefused { .. } | MassiveError::Settings { .. })) => {
+            Finding::error("market_data", format!("{url}: {error}"), "correct massive.api_key and massive.base_url")
+        }
+        Err(error) => Finding::warning("market_data", format!("{url}: {error}"), "correct massive.base_url, or wait"),
     }]
 }
 
 async fn status(url: &str) -> Result<u16, String> {
-    status_with(url, None).await
-}
-
-async fn status_with(url: &str, key: Option<String>) -> Result<u16, String> {
     let url = url.to_owned();
     let ask = move || {
         let config = ureq::Agent::config_builder().timeout_global(Some(ANSWER_WITHIN)).http_status_as_error(false);
         let request = ureq::Agent::new_with_config(config.build()).get(&url);
-        let request = match key {
-            Some(key) => request.header("Authorization", format!("Bearer {key}")),
-            None => request,
-        };
         request.call().map(|response| response.status().as_u16()).map_err(|error| error.to_string())
     };
     tokio::task::spawn_blocking(ask).await.map_err(|error| error.to_string())?
