@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Makes sure that the tests find PostgreSQL (14 or later) and redis-server.
+# Makes sure that the tests find PostgreSQL (14 or later), redis-server and, in continuous integration, a browser.
 #
 # Where they are missing and apt-get can be used, installs the distribution's packages, without leaving
 # a system service behind: the tests start private servers themselves. Else says what to install.
+# Without a browser only the test of the page for administrators is skipped.
 set -euo pipefail
 
 has_postgres() {
@@ -13,10 +14,15 @@ has_redis() {
     [ -n "${UNIVERSE_REDIS_BIN:-}" ] || command -v redis-server >/dev/null || command -v valkey-server >/dev/null
 }
 
-packages=() services=()
+has_browser() {
+    command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null
+}
+
+packages=() services=() browser=()
 has_postgres || { packages+=(postgresql); services+=(postgresql); }
 has_redis || { packages+=(redis-server); services+=(redis-server); }
-[ ${#packages[@]} -gt 0 ] || exit 0
+{ [ "${CI:-}" != true ] || has_browser; } || browser=(chromium)
+[ $((${#packages[@]} + ${#browser[@]})) -gt 0 ] || exit 0
 
 as_root=()
 if [ "$(id -u)" != 0 ]; then
@@ -24,6 +30,7 @@ if [ "$(id -u)" != 0 ]; then
     if sudo -n true 2>/dev/null; then as_root=(sudo -n); elif [ -t 0 ] && command -v sudo >/dev/null; then as_root=(sudo); else as_root=(false); fi
 fi
 if ! command -v apt-get >/dev/null || [ "${as_root[*]:-}" = false ]; then
+    [ ${#packages[@]} -gt 0 ] || exit 0
     echo "The tests need: ${packages[*]}. Install them with your package manager" >&2
     echo "(Debian: sudo apt-get install ${packages[*]}; macOS: brew install postgresql redis)." >&2
     echo "Until then the tests that use them are skipped." >&2
@@ -31,7 +38,7 @@ if ! command -v apt-get >/dev/null || [ "${as_root[*]:-}" = false ]; then
     exit 0
 fi
 
-echo "Installing ${packages[*]} for the tests ..." >&2
+echo "Installing ${packages[*]} ${browser[*]} for the tests ..." >&2
 # While this file forbids it, no package starts its service.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
@@ -40,8 +47,10 @@ if [ ! -e "$policy" ]; then
     "${as_root[@]}" chmod +x "$policy"
 fi
 "${as_root[@]}" apt-get update -qq
-"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+install() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null; }
+[ ${#packages[@]} -eq 0 ] || install "${packages[@]}"
+[ ${#browser[@]} -eq 0 ] || install "${browser[@]}" || echo "No browser could be installed; its test is skipped." >&2
 # Nor does it at the next boot.
-if [ -d /run/systemd/system ]; then
+if [ -d /run/systemd/system ] && [ ${#services[@]} -gt 0 ]; then
     "${as_root[@]}" systemctl disable --now --quiet "${services[@]}" || true
 fi
