@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, date};
 use lived::{ENVIRONMENT, Lived, digest, live, members};
 use recomputed::{Days, Expected, RANKINGS, fixed_lists, stocks};
+use universe_core::identity::SymbolChange;
 use universe_core::planner::Holds;
 use universe_core::rule::RuleSet;
 use universe_core::{Symbol, UniverseId};
@@ -131,8 +132,11 @@ async fn compare_with_files(store: &dyn Store, rules: &RuleSet, life: &Life) -> 
     let lists = fixed_lists(rules);
     let known: BTreeSet<UniverseId> =
         store.universe_list(ENVIRONMENT).await.expect("listed").into_iter().map(|universe| universe.id).collect();
+    let changes = store.symbol_change_list().await.expect("listed");
+    let changes: Vec<SymbolChange> = changes.into_iter().map(|record| record.change).collect();
     let (mut compared, mut held) = (0, 0);
     for (session, days) in &life.looks {
+        let days = days.clone().following(&changes);
         let run = life.lived.iter().find(|lived| lived.session == *session).expect("lived through");
         let expected = days.members(&lists);
         let nobody = Expected::These(BTreeSet::new());

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
+use universe_core::identity::SymbolChange;
 use universe_core::rule::{Definition, Membership, RuleSet};
 use universe_core::{SecurityType, Snapshot, Symbol, UniverseId, UniverseType, key_slug};
 
@@ -65,6 +66,8 @@ pub(crate) struct Days {
     lines: BTreeMap<Symbol, Line>,
     days: usize,
     last: Option<Date>,
+    /// Symbols that went on as others.
+    renamed: BTreeMap<Symbol, Symbol>,
 }
 
 /// What a universe may consist of.
@@ -123,6 +126,36 @@ impl Days {
             line.shares = said.weighted_shares_outstanding.or(line.shares);
             line.stated_cap = line.stated_cap.or(said.market_cap.map(|cap| cap.0));
         }
+    }
+
+    /// Returns the days with listings in the places of what they were before their symbols changed.
+    ///
+    /// Which symbols changed is not recomputed: other tests compare that with what happened.
+    pub(crate) fn following(mut self, changes: &[SymbolChange]) -> Self {
+        let today = self.last.expect("a day was taken");
+        let mut changes: Vec<&SymbolChange> = changes.iter().filter(|change| change.date <= today).collect();
+        changes.sort();
+        for change in changes {
+            let Some(to) = &change.to else { continue };
+            let is_gone = self.lines.get(&change.from).is_some_and(|line| line.shown_on < self.days);
+            if !is_gone || !self.lines.get(to).is_some_and(|line| self.is_listed(line)) {
+                continue;
+            }
+            let old = self.lines.remove(&change.from).expect("seen above");
+            let new = self.lines.get_mut(to).expect("seen above");
+            // As old as under the old symbol.
+            new.offered = old.offered.and_then(|earlier| Some(new.offered?.min(earlier)));
+            if cap(new).is_none()
+                && let (Some(before), Some(after)) = (old.close, new.close)
+                && (2 * after <= 3 * before && 2 * before <= 3 * after)
+            {
+                new.shares = old.shares;
+            }
+            new.sector = new.sector.take().or(old.sector);
+            new.industry = new.industry.take().or(old.industry);
+            self.renamed.insert(change.from.clone(), to.clone());
+        }
+        self
     }
 
     /// Returns the members of every universe as of the last day.
@@ -184,7 +217,8 @@ impl Days {
                 Some(line) => self.is_listed(line),
                 None => !is_for_stocks,
             };
-            expected.insert(list.id.clone(), Expected::These(symbols(list.symbols.iter().filter(stands))));
+            let meant = list.symbols.iter().map(|symbol| self.renamed.get(symbol).unwrap_or(symbol));
+            expected.insert(list.id.clone(), Expected::These(symbols(meant.filter(stands))));
         }
         let funds = listed.iter().filter(|(_, line)| line.kind == Some(SecurityType::Etf));
         let all_funds = UniverseId::new(UniverseType::EtfUniverse, "master_all_etfs").expect("an address");
