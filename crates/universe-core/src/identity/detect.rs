@@ -109,9 +109,12 @@ fn side_of_row(row: &SnapshotRow) -> Option<Side<'_>> {
     })
 }
 
+/// The lines of one company and kind that went, and those that came.
+type Lines<'s, 'a> = (Vec<&'s Side<'a>>, Vec<&'s Side<'a>>);
+
 /// Pairs what has one company's name, kind and class, and nearly one price or cap.
 fn by_name<'a>(gone: &[Side<'a>], came: &[Side<'a>]) -> Vec<(&'a Symbol, &'a Symbol)> {
-    let mut companies: BTreeMap<(&str, &str), (Vec<&Side<'a>>, Vec<&Side<'a>>)> = BTreeMap::new();
+    let mut companies: BTreeMap<(&str, &str), Lines<'_, 'a>> = BTreeMap::new();
     for side in came.iter().filter(|side| !side.company.is_empty()) {
         companies.entry((&side.company, side.kind.code())).or_default().1.push(side);
     }
