@@ -89,12 +89,15 @@ impl Drop for NatsServer {
 fn spawn(program: &PathBuf, port: u16, folder: &TempDir) -> Child {
     let mut command = Command::new(program);
     command.args(["-js", "-a", "127.0.0.1", "-p", &port.to_string(), "-sd"]).arg(folder.path());
-    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("nats-server runs");
-    for _ in 0..LOOKS {
-        if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return child;
-        }
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("nats-server runs");
+    let answers = (0..LOOKS).any(|_| {
         std::thread::sleep(Duration::from_millis(10));
+        TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
+    });
+    if !answers {
+        let _ = child.kill();
+        let _ = child.wait();
+        panic!("nats-server does not answer on port {port}");
     }
-    panic!("nats-server does not answer on port {port}");
+    child
 }

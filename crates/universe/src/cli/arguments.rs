@@ -131,7 +131,7 @@ Examples:
 universe correct SYMBOL UNIVERSE --was-in|--was-out --from DATE --reason TEXT")]
     #[command(after_help = "\
 Examples:
-  universe correct META recent_ipos --was-out --from 2022-06-09 --reason 'it is FB'
+  universe correct DXCM top_10 --was-out --from 2022-05-18 --reason 'its cap was wrong'
   universe correct NEWCO index_sp500 --was-in --from 2024-03-18 --reason 'loaded late'")]
     Correct(Correct),
     /// Put members in or leave them out by hand, now or from a later session on
