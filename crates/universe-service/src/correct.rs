@@ -6,10 +6,10 @@ use jiff::civil::Date;
 use universe_core::plan::{Cause, PastChange, PastInterval, PlannedPresent, RecordedInterval, plan_past};
 use universe_core::planner::plan_restore;
 use universe_core::rule::RuleSet;
-use universe_core::{Symbol, UniverseId, session_on_or_before};
+use universe_core::{Symbol, UniverseId};
 use universe_store::{MembershipRecord, Store, StoreError};
 
-use crate::sync::{STALE_RETRIES_MAX, apply, complete, new_run, new_york_date, observe};
+use crate::sync::{STALE_RETRIES_MAX, Standpoint, apply, complete, new_run, stand};
 use crate::{Ambient, SyncError, SyncOutcome, SyncRequest, Writing};
 
 /// The code of the reason with which corrected intervals begin and end.
@@ -49,16 +49,16 @@ pub async fn correct(
     let started_at = ambient.now();
     let mut attempts = 0;
     loop {
-        let today = session_on_or_before(new_york_date(started_at));
-        let state = store.state_read(environment, today).await.map_err(SyncError::Observe)?;
-        let session = state.last_session.ok_or(SyncError::NoPrices)?;
-        let observation = observe(store, rules, &state, session).await?;
+        let Standpoint { state, session, observation } = stand(store, rules, request, None, started_at).await?;
+        if state.last_session.is_none() {
+            return Err(SyncError::NoPrices);
+        }
         let cause = Cause::Correction { reason: correction.reason.to_owned() };
         let mut plan = plan_restore(&observation, rules, &state, &[], cause);
         let (id, symbol) = (correction.universe, correction.symbol);
         let rows = store.membership_list(environment, Some(id), Some(symbol)).await.map_err(SyncError::Observe)?;
         let recorded: Vec<RecordedInterval> =
-            rows.into_iter().filter(|row| row.superseded_run.is_none()).map(recorded).collect();
+            rows.into_iter().filter(MembershipRecord::is_in_force).map(RecordedInterval::from).collect();
         let is_member = state.universes.get(id).is_some_and(|universe| universe.members.contains(symbol));
         let members: BTreeSet<Symbol> = is_member.then(|| symbol.clone()).into_iter().collect();
         let wanted = wanted(&recorded, correction, session);
@@ -83,15 +83,6 @@ pub async fn correct(
             Err(StoreError::Stale { .. }) if attempts < STALE_RETRIES_MAX => attempts += 1,
             Err(error) => return Err(SyncError::Apply(error)),
         }
-    }
-}
-
-fn recorded(row: MembershipRecord) -> RecordedInterval {
-    RecordedInterval {
-        symbol: row.symbol,
-        valid_from: row.valid_from,
-        valid_to: row.valid_to,
-        opened_run: row.opened_run,
     }
 }
 

@@ -14,6 +14,8 @@ use universe_core::{EvaluationError, Symbol, UniverseId, Usd, previous_session, 
 use universe_store::{MembershipRecord, Needs, RunVersion, Store, StoreError};
 use uuid::Uuid;
 
+use crate::Footing;
+
 use crate::identity::symbol_remark;
 
 /// The last thing that was recorded about a symbol in a universe.
@@ -137,7 +139,7 @@ pub async fn explain_membership(
     let symbol = &resolve_symbol(symbol.as_str(), &seen.symbol).unwrap_or_else(|| symbol.clone());
     let rows = store.membership_list(environment, Some(universe), Some(symbol)).await.map_err(failed)?;
     let versions = store.version_list(environment).await.map_err(failed)?;
-    let current = rows.iter().find(|row| covers(row, session));
+    let current = rows.iter().find(|row| row.covers(session));
     let by_rule = explain(&seen, rules, &state, universe, symbol)
         .map_err(|source| ExplainError::Evaluation { universe: universe.clone(), source })?;
 
@@ -150,7 +152,7 @@ pub async fn explain_membership(
         let says = if verdict.is_member { "would be a member" } else { "would not be a member" };
         let why = match rule_mark {
             Some(mark) if mark.version != verdict.rule_version => "the rule was changed since it was decided",
-            _ if is_held(store, environment, universe).await.map_err(failed)? => {
+            _ if Footing::find(store, environment, Some(session), None).await.map_err(failed)?.holds(universe) => {
                 "the change is held and waits for approval"
             }
             _ => "it was decided on other figures, by hand, or is decided more rarely than every session",
@@ -190,19 +192,6 @@ async fn put_members_before(
     Ok(())
 }
 
-/// Whether the newest run held back a change of a universe.
-async fn is_held(store: &dyn Store, environment: &str, universe: &UniverseId) -> Result<bool, StoreError> {
-    let runs = store.run_list(environment, 1, 0).await?;
-    let address = universe.to_string();
-    let held = runs.iter().filter_map(|run| run.held.as_array()).flatten();
-    Ok(held.into_iter().any(|change| change["universe"].as_str() == Some(address.as_str())))
-}
-
-/// Whether a membership holds as of a session; one that was superseded never does.
-fn covers(row: &MembershipRecord, session: Date) -> bool {
-    row.valid_from <= session && row.valid_to.is_none_or(|end| session < end)
-}
-
 /// A beginning or an end of a membership, before its run is looked up.
 struct Turn<'r> {
     row: &'r MembershipRecord,
@@ -215,9 +204,11 @@ impl Turn<'_> {
         if self.is_end { self.row.closed_run } else { Some(self.row.opened_run) }
     }
 
+    /// `versions` are in order of their numbers.
     fn told(&self, versions: &[RunVersion]) -> RecordedChange {
         let Self { row, session, is_end } = *self;
-        let run = versions.iter().find(|version| Some(version.run_number) == self.run_number());
+        let place = |number| versions.binary_search_by_key(&number, |version| version.run_number).ok();
+        let run = self.run_number().and_then(place).map(|at| &versions[at]);
         RecordedChange {
             session,
             action: if is_end { "removed" } else { "added" },
@@ -231,8 +222,7 @@ impl Turn<'_> {
 }
 
 fn turns(rows: &[MembershipRecord]) -> impl Iterator<Item = Turn<'_>> {
-    let lasting = rows.iter().filter(|row| row.valid_to != Some(row.valid_from));
-    lasting.flat_map(|row| {
+    rows.iter().filter(|row| row.is_in_force()).flat_map(|row| {
         let end = row.valid_to.map(|session| Turn { row, session, is_end: true });
         std::iter::once(Turn { row, session: row.valid_from, is_end: false }).chain(end)
     })
@@ -256,7 +246,8 @@ pub struct HistoryLine {
 
 /// Turns memberships into lines, one for each change, in order of session, universe and symbol.
 ///
-/// A membership that was superseded before it ever held gives none.
+/// A membership that was corrected, or taken back before it ever held, gives none. `versions` are in order of their
+/// numbers.
 #[must_use]
 pub fn history_lines(rows: &[MembershipRecord], versions: &[RunVersion]) -> Vec<HistoryLine> {
     let mut turns: Vec<Turn<'_>> = turns(rows).collect();

@@ -11,11 +11,11 @@ use universe_core::plan::{
 use universe_core::planner::plan_imports;
 use universe_core::rule::RuleSet;
 use universe_core::state::{ImportedList, State};
-use universe_core::{Symbol, UniverseId, is_session, next_session, session_on_or_before};
-use universe_store::{Store, StoreError};
+use universe_core::{Symbol, UniverseId, is_session, next_session};
+use universe_store::{MembershipRecord, Store, StoreError};
 
 use crate::restore::Agree;
-use crate::sync::{STALE_RETRIES_MAX, apply, complete, new_run, new_york_date, observe};
+use crate::sync::{STALE_RETRIES_MAX, Standpoint, apply, complete, new_run, stand};
 use crate::{Ambient, SyncError, SyncOutcome, SyncRequest, Writing};
 
 /// The code of the reason with which intervals of an imported history begin and end.
@@ -73,14 +73,10 @@ pub async fn import_history(
     let started_at = ambient.now();
     let mut attempts = 0;
     loop {
-        let today = session_on_or_before(new_york_date(started_at));
-        let mut state = store.state_read(environment, today).await.map_err(SyncError::Observe)?;
-        let session = state.last_session.unwrap_or(today);
-        state.market.retain(|figures| figures.session <= session);
+        let Standpoint { mut state, session, observation } = stand(store, rules, request, None, started_at).await?;
         let list = constituents_now(&state, id, history.name, &agreement.record);
         let is_new_list = state.imports.get(id) != Some(&list);
         state.imports.insert(id.clone(), list.clone());
-        let observation = observe(store, rules, &state, session).await?;
         let mut plan = plan_imports(&observation, rules, &state, &[id.clone()].into());
         plan.cause = Some(Cause::History { source: sources.join(" + ") });
         plan.lists = is_new_list.then(|| ListChange { id: id.clone(), list: Some(list) }).into_iter().collect();
@@ -136,16 +132,8 @@ async fn past_of(
     record: &ConstituentRecord,
 ) -> Result<PastChange, StoreError> {
     let rows = store.membership_list(environment, Some(id), None).await?;
-    let recorded: Vec<RecordedInterval> = rows
-        .into_iter()
-        .filter(|row| row.superseded_run.is_none())
-        .map(|row| RecordedInterval {
-            symbol: row.symbol,
-            valid_from: row.valid_from,
-            valid_to: row.valid_to,
-            opened_run: row.opened_run,
-        })
-        .collect();
+    let recorded: Vec<RecordedInterval> =
+        rows.into_iter().filter(MembershipRecord::is_in_force).map(RecordedInterval::from).collect();
     let wanted: Vec<PastInterval> = record
         .tenures
         .iter()

@@ -16,7 +16,7 @@ use universe_core::state::{RuleMark, State};
 use universe_core::{Category, Observation, Symbol, UniverseId, session_on_or_before};
 use universe_store::{Needs, RunVersion, Store, StoreError};
 
-use crate::sync::{STALE_RETRIES_MAX, apply, complete, new_run, new_york_date, observe};
+use crate::sync::{STALE_RETRIES_MAX, Standpoint, apply, complete, new_run, new_york_date, stand};
 use crate::{Ambient, LookupError, SyncError, SyncOutcome, SyncRequest, Writing, resolve};
 use version::{members_of, version_find};
 
@@ -246,11 +246,7 @@ pub(crate) async fn carry_out(
     let started_at = ambient.now();
     let mut attempts = 0;
     loop {
-        let today = session_on_or_before(new_york_date(started_at));
-        let mut state = store.state_read(&request.environment, today).await.map_err(SyncError::Observe)?;
-        let session = state.last_session.max(not_before).unwrap_or(today);
-        state.market.retain(|figures| figures.session <= session);
-        let observation = observe(store, rules, &state, session).await?;
+        let Standpoint { state, session, observation } = stand(store, rules, request, not_before, started_at).await?;
         let mut run = new_run(request, session, started_at, ambient.new_run_id());
         let plan = plan_restore(&observation, rules, &state, &wanted(&state), cause.clone());
         complete(&mut run, &plan, &[], ambient.now());

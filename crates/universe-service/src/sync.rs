@@ -292,6 +292,30 @@ async fn choose_session(
     Ok((session, stale.into_iter().collect()))
 }
 
+/// What a run by hand begins from: the state, the newest session, and what is observed as of it.
+pub(crate) struct Standpoint {
+    pub(crate) state: State,
+    pub(crate) session: Date,
+    pub(crate) observation: Observation,
+}
+
+/// Reads what a run by hand begins from; it is about the newest session that was synchronized, or a later one where
+/// that is not before `not_before`, and about today where nothing was.
+pub(crate) async fn stand(
+    store: &dyn Store,
+    rules: &RuleSet,
+    request: &SyncRequest,
+    not_before: Option<Date>,
+    started_at: Timestamp,
+) -> Result<Standpoint, SyncError> {
+    let today = session_on_or_before(new_york_date(started_at));
+    let mut state = store.state_read(&request.environment, today).await.map_err(SyncError::Observe)?;
+    let session = state.last_session.max(not_before).unwrap_or(today);
+    state.market.retain(|figures| figures.session <= session);
+    let observation = observe(store, rules, &state, session).await?;
+    Ok(Standpoint { state, session, observation })
+}
+
 pub(crate) async fn observe(
     store: &dyn Store,
     rules: &RuleSet,

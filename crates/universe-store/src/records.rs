@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use universe_core::plan::Mode;
+use universe_core::plan::{Mode, RecordedInterval};
 use universe_core::{Issue, Symbol, UniverseId, Usd};
 use uuid::Uuid;
 
@@ -193,6 +193,35 @@ pub struct MembershipRecord {
     pub closed_rank: Option<u32>,
     /// The number of the run that corrected it: from then on it answers only for what was known before.
     pub superseded_run: Option<i64>,
+}
+
+impl MembershipRecord {
+    /// Returns whether it answers for any session as far as is known now: it was neither corrected, nor taken back
+    /// within the session that it began with.
+    #[must_use]
+    pub fn is_in_force(&self) -> bool {
+        self.superseded_run.is_none() && self.valid_to != Some(self.valid_from)
+    }
+
+    /// Returns whether it answers for a session, as far as is known now.
+    #[must_use]
+    pub fn covers(&self, session: Date) -> bool {
+        self.is_in_force() && self.overlaps(Some(session), Some(session))
+    }
+
+    /// Returns whether any of its sessions lies between two days, both included; without one it is open to that side.
+    #[must_use]
+    pub fn overlaps(&self, from: Option<Date>, to: Option<Date>) -> bool {
+        let ends_before = |from| self.valid_to.is_some_and(|end| end <= from);
+        !from.is_some_and(ends_before) && to.is_none_or(|to| self.valid_from <= to)
+    }
+}
+
+impl From<MembershipRecord> for RecordedInterval {
+    fn from(row: MembershipRecord) -> Self {
+        let MembershipRecord { symbol, valid_from, valid_to, opened_run, .. } = row;
+        Self { symbol, valid_from, valid_to, opened_run }
+    }
 }
 
 /// One audit entry; their numbers have no gaps.

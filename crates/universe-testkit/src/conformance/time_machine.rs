@@ -7,7 +7,7 @@ use universe_core::Symbol;
 use universe_core::constituents::{ConstituentRecord, Dating, Tenure};
 use universe_core::plan::{PastChange, PastInterval, Plan, PlannedPresent, RecordedInterval, plan_past};
 use universe_core::state::Override;
-use universe_store::{OverrideRecord, StoreError};
+use universe_store::{MembershipRecord, OverrideRecord, StoreError};
 use uuid::Uuid;
 
 use super::Subject;
@@ -28,16 +28,8 @@ async fn members(subject: &Subject, as_of: Date, known_at: Option<u32>) -> Strin
 async fn correction(subject: &Subject, wanted: &[(&str, Date, Option<Date>)]) -> Plan {
     let mut plan = plan(subject.store(), WEDNESDAY, &rules(RULES)).await;
     let rows = subject.store.membership_list(ENVIRONMENT, Some(&universe(TOP)), None).await.expect("reads");
-    let recorded: Vec<RecordedInterval> = rows
-        .into_iter()
-        .filter(|row| row.superseded_run.is_none())
-        .map(|row| RecordedInterval {
-            symbol: row.symbol,
-            valid_from: row.valid_from,
-            valid_to: row.valid_to,
-            opened_run: row.opened_run,
-        })
-        .collect();
+    let recorded: Vec<RecordedInterval> =
+        rows.into_iter().filter(MembershipRecord::is_in_force).map(RecordedInterval::from).collect();
     let wanted: Vec<PastInterval> = wanted
         .iter()
         .map(|(text, valid_from, valid_to)| PastInterval {

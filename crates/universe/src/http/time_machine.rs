@@ -13,6 +13,7 @@ use universe_core::{Symbol, UniverseId};
 use universe_service::{
     Body, ExplainError, ExplainQuestion, LookupError, explain_membership, history_lines, nearest_keys, resolve,
 };
+use universe_store::MembershipRecord;
 use utoipa::IntoParams;
 
 use super::App;
@@ -145,11 +146,8 @@ pub(crate) async fn list_symbol_history(
         let detail = format!("{symbol} was never in any universe");
         return Err(Problem::new(StatusCode::NOT_FOUND, "unknown-symbol", detail));
     }
-    let mut rows: Vec<_> = rows.into_iter().filter(|row| row.valid_to != Some(row.valid_from)).collect();
-    rows.retain(|row| {
-        let ends_before = |from| row.valid_to.is_some_and(|end| end <= from);
-        !span.from.is_some_and(ends_before) && span.to.is_none_or(|to| row.valid_from <= to)
-    });
+    let is_asked = |row: &MembershipRecord| row.is_in_force() && row.overlaps(span.from, span.to);
+    let mut rows: Vec<_> = rows.into_iter().filter(is_asked).collect();
     rows.sort_by(|a, b| (a.valid_from, &a.universe).cmp(&(b.valid_from, &b.universe)));
     let answer = json!({"symbol": symbol, "from": span.from, "to": span.to, "memberships": rows});
     Ok(send(&Body::json(&answer), &headers))

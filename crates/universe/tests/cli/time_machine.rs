@@ -324,6 +324,18 @@ fn the_past_is_corrected_and_what_was_known_is_not_lost() {
         };
         assert_eq!([&first, &second, &third].map(|day| is_in(day, &[])), [true, false, true]);
         assert!(is_in(&second, &["--known-at", &before]), "as it was answered then");
+        // Of intervals that had ended, what was corrected is no part of histories and explanations either.
+        correct(&["--was-out", "--from", &first, "--until", &second]);
+        let history = place.run(&["history", "MEGA", "--format", "json"]).done().json();
+        let rows = history["memberships"].as_array().expect("memberships").iter();
+        let mega: Vec<&Value> = rows.filter(|row| row["universe"] == "stock_universe:mega_cap").collect();
+        assert_eq!(mega.iter().map(|row| &row["valid_from"]).collect::<Vec<_>>(), [&json!(third)]);
+        let changes = place.run(&["history", "mega_cap", "--to", &second, "--format", "json"]).done().json();
+        let changes = changes["changes"].as_array().expect("changes");
+        assert!(changes.iter().all(|change| change["symbol"] != "MEGA"), "{changes:?}");
+        let why = explained(&place, "MEGA", "mega_cap", &["--as-of", &first]);
+        assert_eq!((&why["is_member"], &why["recorded"]), (&json!(false), &Value::Null));
+        correct(&["--was-in", "--from", &first, "--until", &second]);
         let back = correct(&["--was-in", "--from", &second, "--until", &third]);
         assert_eq!(back["written"], true);
         assert!(is_in(&second, &[]));
