@@ -1,14 +1,14 @@
 //! `universe correct`.
 
 use serde_json::{Value, json};
+use universe_core::expect_session;
 use universe_core::plan::PastChange;
-use universe_core::{Symbol, expect_session};
 use universe_service::{Correction, Writing, correct};
 
 use super::arguments::{Correct, Global};
 use super::failure::Usage;
 use super::output::{self, Rows};
-use super::{EXIT_DONE, session, time_machine};
+use super::{EXIT_DONE, session};
 use crate::clock::Surroundings;
 use crate::config::Config;
 
@@ -16,9 +16,8 @@ pub(crate) async fn run(global: &Global, config: &Config, command: &Correct) -> 
     let store = session::open_store(global, config).await?;
     let rules = session::rules(&*store, config).await?;
     let environment = session::environment(config);
-    let universe = time_machine::universe_of(&*store, &rules, environment, &command.universe).await?;
-    let symbol =
-        Symbol::parse(&command.symbol).map_err(|error| Usage(format!("{:?} is no symbol: {error}", command.symbol)))?;
+    let universe = session::universe_of(&*store, &rules, environment, &command.universe).await?;
+    let symbol = session::symbol_of(&command.symbol)?;
     let from = expect_session(command.from)?;
     let until = command.until.map(expect_session).transpose()?;
     if let Some(until) = until.filter(|until| *until <= from) {

@@ -1,14 +1,12 @@
 //! `universe import history`.
 
-use anyhow::Context as _;
 use serde_json::json;
 use universe_core::constituents::{ChangeDates, ConstituentRecord, Disagreement, MemberList};
-use universe_core::expression::SetExpression;
 use universe_core::plan::Plan;
 use universe_core::rule::RuleSet;
 use universe_core::{Issue, UniverseId};
 use universe_feeds::{ConstituentFile, read_constituents};
-use universe_service::{HistoryRequest, ImportedHistory, LookupError, Writing, import_history, resolve};
+use universe_service::{HistoryRequest, ImportedHistory, LookupError, Writing, import_history};
 use universe_store::Store;
 
 use super::arguments::{Format, Global, ImportHistory};
@@ -85,13 +83,13 @@ fn baseline(command: &ImportHistory) -> anyhow::Result<Option<MemberList>> {
 
 /// Finds the universe; one that a rule decides by itself takes no history.
 async fn universe_of(store: &dyn Store, rules: &RuleSet, config: &Config, asked: &str) -> anyhow::Result<UniverseId> {
-    let SetExpression::Universe(address) = SetExpression::parse(asked).map_err(LookupError::from)? else {
-        return Err(Usage(format!("{asked} combines universes; give one universe")).into());
-    };
-    let known = store.universe_list(session::environment(config)).await?;
-    let known: Vec<UniverseId> = known.into_iter().map(|universe| universe.id).collect();
-    let id = resolve(&address, &known, rules)
-        .with_context(|| format!("to begin a universe, write its type too: stock_universe:{asked}"))?;
+    let found = session::universe_of(store, rules, session::environment(config), asked).await;
+    let id = found.map_err(|error| match error.downcast_ref() {
+        Some(LookupError::Unknown { .. } | LookupError::Ambiguous(_)) => {
+            error.context(format!("to begin a universe, write its type too: stock_universe:{asked}"))
+        }
+        _ => error,
+    })?;
     match rules.rule_of(&id) {
         Some(rule) if !session::is_imported(rule) => {
             let what =

@@ -2,10 +2,9 @@
 
 use jiff::civil::Date;
 use serde_json::{Value, json};
-use universe_core::expression::SetExpression;
 use universe_core::state::Override;
-use universe_core::{Symbol, UniverseId, expect_session, session_on_or_before};
-use universe_service::{Ambient as _, LookupError, new_york_date, resolve};
+use universe_core::{expect_session, session_on_or_before};
+use universe_service::{Ambient as _, new_york_date};
 use universe_store::OverrideRecord;
 use uuid::Uuid;
 
@@ -28,14 +27,8 @@ async fn put(global: &Global, config: &Config, command: &OverrideAdd) -> anyhow:
     let store = session::open_store(global, config).await?;
     let rules = session::rules(&*store, config).await?;
     let environment = session::environment(config);
-    let SetExpression::Universe(address) = SetExpression::parse(&command.universe).map_err(LookupError::from)? else {
-        return Err(Usage(format!("{} combines universes; give one universe", command.universe)).into());
-    };
-    let known = store.universe_list(environment).await?;
-    let known: Vec<UniverseId> = known.into_iter().map(|universe| universe.id).collect();
-    let universe = resolve(&address, &known, &rules)?;
-    let symbol =
-        Symbol::parse(&command.symbol).map_err(|error| Usage(format!("{:?} is no symbol: {error}", command.symbol)))?;
+    let universe = session::universe_of(&*store, &rules, environment, &command.universe).await?;
+    let symbol = session::symbol_of(&command.symbol)?;
     let now = Surroundings.now();
     let from = match command.from {
         Some(from) => expect_session(from)?,

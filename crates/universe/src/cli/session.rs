@@ -4,13 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use universe_core::expression::SetExpression;
 use universe_core::plan::Mode;
 use universe_core::planner::{Holds, Request, Undefined};
 use universe_core::rule::{Definition, Membership, Rule, RuleFile, RuleSet};
-use universe_service::{Ambient as _, SyncRequest, Writing};
+use universe_core::{Symbol, UniverseId};
+use universe_service::{Ambient as _, LookupError, SyncRequest, Writing, resolve};
 use universe_store::{Backend, DatabaseUri, Store, open};
 
 use super::arguments::Global;
+use super::failure::Usage;
 use super::output;
 use crate::clock::Surroundings;
 use crate::config::Config;
@@ -101,4 +104,24 @@ pub(crate) fn sync_request(config: &Config) -> SyncRequest {
         triggered_by: "cli".to_owned(),
         writing: Writing::Apply,
     }
+}
+
+/// Finds the one universe that an address means.
+pub(crate) async fn universe_of(
+    store: &dyn Store,
+    rules: &RuleSet,
+    environment: &str,
+    asked: &str,
+) -> anyhow::Result<UniverseId> {
+    let SetExpression::Universe(address) = SetExpression::parse(asked).map_err(LookupError::from)? else {
+        return Err(Usage(format!("{asked} combines universes; give one universe")).into());
+    };
+    let known = store.universe_list(environment).await?;
+    let known: Vec<UniverseId> = known.into_iter().map(|universe| universe.id).collect();
+    Ok(resolve(&address, &known, rules)?)
+}
+
+/// Reads a symbol in any usual spelling.
+pub(crate) fn symbol_of(text: &str) -> anyhow::Result<Symbol> {
+    Symbol::parse(text).map_err(|error| Usage(format!("{text:?} is no symbol: {error}")).into())
 }

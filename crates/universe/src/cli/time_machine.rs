@@ -4,16 +4,14 @@ use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 use serde_json::json;
-use universe_core::expression::SetExpression;
 use universe_core::identity::Tenure;
 use universe_core::planner::explain::Question;
-use universe_core::rule::RuleSet;
 use universe_core::{Symbol, UniverseId, previous_session};
 use universe_service::{
-    ExplainQuestion, Explanation, HistoryLine, ListingHistory, LookupError, RecordedChange, explain_membership,
-    history_lines, listing_history, resolve,
+    ExplainQuestion, Explanation, HistoryLine, ListingHistory, RecordedChange, explain_membership, history_lines,
+    listing_history,
 };
-use universe_store::{MembershipRecord, Store};
+use universe_store::Store;
 
 use super::arguments::{Explain, Format, Global, History};
 use super::failure::Usage;
@@ -25,8 +23,8 @@ pub(crate) async fn explain(global: &Global, config: &Config, command: &Explain)
     let store = session::open_store(global, config).await?;
     let rules = session::rules(&*store, config).await?;
     let environment = session::environment(config);
-    let universe = universe_of(&*store, &rules, environment, &command.universe).await?;
-    let symbol = symbol_of(&command.symbol)?;
+    let universe = session::universe_of(&*store, &rules, environment, &command.universe).await?;
+    let symbol = session::symbol_of(&command.symbol)?;
     let question = ExplainQuestion { environment, universe: &universe, symbol: &symbol, as_of: command.as_of };
     let explanation = explain_membership(&*store, &rules, question).await?;
     if global.format == Format::Table {
@@ -97,10 +95,10 @@ pub(crate) async fn history(global: &Global, config: &Config, command: &History)
     let store = session::open_store(global, config).await?;
     let rules = session::rules(&*store, config).await?;
     let environment = session::environment(config);
-    match universe_of(&*store, &rules, environment, &command.subject).await {
+    match session::universe_of(&*store, &rules, environment, &command.subject).await {
         Ok(universe) => universe_history(global, &*store, environment, &universe, command).await,
         Err(unknown) => {
-            let Ok(symbol) = symbol_of(&command.subject) else { return Err(unknown) };
+            let Ok(symbol) = session::symbol_of(&command.subject) else { return Err(unknown) };
             symbol_history(global, &*store, environment, &symbol, command, unknown).await
         }
     }
@@ -158,8 +156,7 @@ async fn symbol_history(
     if rows.is_empty() && other_listings.is_empty() {
         return Err(unknown.context(format!("{symbol} was never in any universe")));
     }
-    // What was superseded before it ever held is no history.
-    rows.retain(|row| row.valid_to != Some(row.valid_from) && overlaps(row, command));
+    rows.retain(|row| row.is_in_force() && row.overlaps(command.from, command.to));
     keep_newest(&mut rows, command);
     let data = json!({
         "symbol": symbol,
@@ -212,32 +209,8 @@ fn is_within(session: Date, command: &History) -> bool {
     command.from.is_none_or(|from| from <= session) && command.to.is_none_or(|to| session <= to)
 }
 
-fn overlaps(row: &MembershipRecord, command: &History) -> bool {
-    let ends_before = |from| row.valid_to.is_some_and(|end| end <= from);
-    !command.from.is_some_and(ends_before) && command.to.is_none_or(|to| row.valid_from <= to)
-}
-
 fn keep_newest<T>(lines: &mut Vec<T>, command: &History) {
     if let Some(limit) = command.limit {
         lines.drain(..lines.len().saturating_sub(limit as usize));
     }
-}
-
-/// Finds the one universe that an address means; an expression has no history of its own.
-pub(super) async fn universe_of(
-    store: &dyn Store,
-    rules: &RuleSet,
-    environment: &str,
-    asked: &str,
-) -> anyhow::Result<UniverseId> {
-    let SetExpression::Universe(address) = SetExpression::parse(asked).map_err(LookupError::from)? else {
-        return Err(Usage(format!("{asked} combines universes; give one universe")).into());
-    };
-    let known: Vec<UniverseId> =
-        store.universe_list(environment).await?.into_iter().map(|universe| universe.id).collect();
-    Ok(resolve(&address, &known, rules)?)
-}
-
-fn symbol_of(text: &str) -> anyhow::Result<Symbol> {
-    Symbol::parse(text).map_err(|error| Usage(format!("{text:?} is no symbol: {error}")).into())
 }
