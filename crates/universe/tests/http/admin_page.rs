@@ -76,7 +76,11 @@ fn an_administrator_sees_universes_and_orders_a_run() {
         "document.getElementById('preserve').checked = true, document.getElementById('rebuild').click(), true",
     );
     browser.wait_for("document.getElementById('run-state').textContent.startsWith('completed')");
-    browser.wait_for("document.querySelectorAll('#history tr').length === 2");
+    // The history may have been read while the run was still going; it is read again when that has ended.
+    browser.wait_for(
+        "document.querySelectorAll('#history tr').length === 2
+            && document.querySelector('#history tr').textContent.includes('completed')",
+    );
     let newest = browser.evaluate("document.querySelector('#history tr').textContent");
     assert!(newest.as_str().is_some_and(|run| run.contains("api") && run.contains("completed")), "{newest}");
     assert_eq!(browser.evaluate("document.getElementById('rebuild').disabled"), json!(false));
