@@ -23,9 +23,9 @@ pub struct Dating {
     pub by: Date,
 }
 
-/// One constituent from a beginning to an end.
+/// One constituent from a beginning to an end, as sharply as a source dates them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Tenure {
+pub struct ConstituentInterval {
     /// The constituent, as the source spells it then.
     pub symbol: Symbol,
     /// When it came.
@@ -46,8 +46,9 @@ pub struct ConstituentRecord {
     /// Whether whoever it does not name was no constituent; a list of changes with nothing to begin from cannot
     /// know that.
     pub knows_all: bool,
-    /// Every tenure, in order of symbol and beginning, without overlaps.
-    pub tenures: Vec<Tenure>,
+    /// Every interval, in order of symbol and beginning, without overlaps.
+    #[serde(alias = "tenures")] // their name in records that were stored until migration 0006
+    pub intervals: Vec<ConstituentInterval>,
 }
 
 /// A constituent that came or went.
@@ -143,13 +144,13 @@ impl ConstituentRecord {
         let mut report = Report::new(source);
         let mut sorted: Vec<&IntervalLine> = lines.iter().collect();
         sorted.sort_by(|a, b| (&a.symbol, a.from, a.line).cmp(&(&b.symbol, b.from, b.line)));
-        let mut tenures: Vec<Tenure> = Vec::with_capacity(lines.len());
+        let mut intervals: Vec<ConstituentInterval> = Vec::with_capacity(lines.len());
         for line in sorted {
             if let Some(until) = line.until.filter(|until| *until <= line.from) {
                 report.add(line.line, &line.symbol, format!("ends on {until}, not after it begins on {}", line.from));
                 continue;
             }
-            let before = tenures.last().filter(|before| before.symbol == line.symbol);
+            let before = intervals.last().filter(|before| before.symbol == line.symbol);
             if let Some(before) = before.filter(|before| before.until.is_none_or(|until| line.from < until.by)) {
                 let until = before.until.map_or("today".to_owned(), |until| until.by.to_string());
                 let what = format!("begins on {}, within the interval from {} to {until}", line.from, before.from.by);
@@ -157,9 +158,9 @@ impl ConstituentRecord {
                 continue;
             }
             let until = line.until.map(Dating::on);
-            tenures.push(Tenure { symbol: line.symbol.clone(), from: Dating::on(line.from), until });
+            intervals.push(ConstituentInterval { symbol: line.symbol.clone(), from: Dating::on(line.from), until });
         }
-        (Self::spanning(source, tenures, None, last), report.issues)
+        (Self::spanning(source, intervals, None, last), report.issues)
     }
 
     /// Takes a list of changes, from the constituents of a day where that is known.
@@ -176,7 +177,7 @@ impl ConstituentRecord {
     ) -> (Self, Vec<Issue>) {
         let mut report = Report::new(source);
         let mut open: BTreeMap<Symbol, Dating> = BTreeMap::new();
-        let mut tenures = Vec::new();
+        let mut intervals = Vec::new();
         if let Some(baseline) = baseline {
             open.extend(baseline.symbols.iter().map(|symbol| (symbol.clone(), Dating::by(baseline.day))));
         }
@@ -230,7 +231,7 @@ impl ConstituentRecord {
                 }
                 continue;
             }
-            let was_ever = tenures.iter().any(|tenure: &Tenure| tenure.symbol == *symbol);
+            let was_ever = intervals.iter().any(|interval: &ConstituentInterval| interval.symbol == *symbol);
             let from = open.remove(symbol).or_else(|| {
                 // Before the first change nobody says who was in: this one was.
                 (baseline.is_none() && !was_ever)
@@ -238,14 +239,14 @@ impl ConstituentRecord {
             });
             match from {
                 Some(from) if from.by < line.day || from.not_before.is_none() => {
-                    tenures.push(Tenure { symbol: symbol.clone(), from, until: Some(at) });
+                    intervals.push(ConstituentInterval { symbol: symbol.clone(), from, until: Some(at) });
                 }
                 Some(_) => report.add(line.line, symbol, format!("comes and goes on {}", line.day)),
                 None => report.add(line.line, symbol, format!("is removed on {}, and is no constituent", line.day)),
             }
         }
-        tenures.extend(open.into_iter().map(|(symbol, from)| Tenure { symbol, from, until: None }));
-        let record = Self::spanning(source, tenures, baseline.map(|baseline| baseline.day), last.or(seen));
+        intervals.extend(open.into_iter().map(|(symbol, from)| ConstituentInterval { symbol, from, until: None }));
+        let record = Self::spanning(source, intervals, baseline.map(|baseline| baseline.day), last.or(seen));
         (Self { knows_all: baseline.is_some(), ..record }, report.issues)
     }
 
@@ -260,7 +261,7 @@ impl ConstituentRecord {
         // Of two lists of one day the later one of the file counts.
         sorted.sort_by_key(|list| list.day);
         let mut open: BTreeMap<Symbol, Dating> = BTreeMap::new();
-        let mut tenures = Vec::new();
+        let mut intervals = Vec::new();
         // Who was missing from incomplete lists, and the last day with a list before that.
         let mut waiting: BTreeMap<Symbol, Option<Date>> = BTreeMap::new();
         let (mut first, mut before) = (None, None);
@@ -282,7 +283,7 @@ impl ConstituentRecord {
                 if let Some(from) = open.remove(&symbol) {
                     let since = waiting.get(&symbol).copied().unwrap_or(before);
                     let until = since.map_or(dating, |since| Dating::between(since, list.day));
-                    tenures.push(Tenure { symbol, from, until: Some(until) });
+                    intervals.push(ConstituentInterval { symbol, from, until: Some(until) });
                 }
             }
             if list.is_complete {
@@ -298,8 +299,8 @@ impl ConstituentRecord {
             first = first.or(Some(list.day));
             before = Some(list.day);
         }
-        tenures.extend(open.into_iter().map(|(symbol, from)| Tenure { symbol, from, until: None }));
-        (Self::spanning(source, tenures, first, before), report.issues)
+        intervals.extend(open.into_iter().map(|(symbol, from)| ConstituentInterval { symbol, from, until: None }));
+        (Self::spanning(source, intervals, first, before), report.issues)
     }
 
     /// Returns who is a constituent on a day; nobody outside the days that the source speaks for.
@@ -310,14 +311,14 @@ impl ConstituentRecord {
         if day < self.first || self.last < day {
             return BTreeSet::new();
         }
-        self.tenures.iter().filter(|tenure| tenure.covers(day)).map(|tenure| &tenure.symbol).collect()
+        self.intervals.iter().filter(|interval| interval.covers(day)).map(|interval| &interval.symbol).collect()
     }
 
     /// Returns every change, in order of day and symbol; those who were in from the first day on have not come.
     #[must_use]
     pub fn changes(&self) -> Vec<ConstituentChange> {
         let mut changes: Vec<ConstituentChange> = Vec::new();
-        for Tenure { symbol, from, until } in &self.tenures {
+        for ConstituentInterval { symbol, from, until } in &self.intervals {
             if self.first < from.by {
                 changes.push(ConstituentChange { at: *from, symbol: symbol.clone(), is_added: true });
             }
@@ -330,17 +331,26 @@ impl ConstituentRecord {
     }
 
     /// Puts a record together; where nobody says which days it speaks for, its own first and last days count.
-    fn spanning(source: &str, mut tenures: Vec<Tenure>, first: Option<Date>, last: Option<Date>) -> Self {
-        tenures.sort();
-        let days =
-            || tenures.iter().flat_map(|tenure| [Some(tenure.from.by), tenure.until.map(|until| until.by)]).flatten();
+    fn spanning(
+        source: &str,
+        mut intervals: Vec<ConstituentInterval>,
+        first: Option<Date>,
+        last: Option<Date>,
+    ) -> Self {
+        intervals.sort();
+        let days = || {
+            intervals
+                .iter()
+                .flat_map(|interval| [Some(interval.from.by), interval.until.map(|until| until.by)])
+                .flatten()
+        };
         let first = first.or_else(|| days().min()).unwrap_or(Date::MIN);
         let last = last.or_else(|| days().max()).unwrap_or(first);
-        Self { source: source.to_owned(), first, last, knows_all: true, tenures }
+        Self { source: source.to_owned(), first, last, knows_all: true, intervals }
     }
 }
 
-impl Tenure {
+impl ConstituentInterval {
     /// Returns whether it covers a day.
     #[must_use]
     pub fn covers(&self, day: Date) -> bool {

@@ -135,12 +135,12 @@ async fn past_of(
     let recorded: Vec<RecordedInterval> =
         rows.into_iter().filter(MembershipRecord::is_in_force).map(RecordedInterval::from).collect();
     let wanted: Vec<PastInterval> = record
-        .tenures
+        .intervals
         .iter()
-        .map(|tenure| PastInterval {
-            symbol: tenure.symbol.clone(),
-            valid_from: session_on_or_after(tenure.from.by),
-            valid_to: tenure.until.map(|until| session_on_or_after(until.by)),
+        .map(|interval| PastInterval {
+            symbol: interval.symbol.clone(),
+            valid_from: session_on_or_after(interval.from.by),
+            valid_to: interval.until.map(|until| session_on_or_after(until.by)),
         })
         .filter(|interval| interval.valid_to != Some(interval.valid_from))
         .collect();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use super::{ConstituentRecord, Dating, Tenure};
+use super::{ConstituentInterval, ConstituentRecord, Dating};
 use crate::Symbol;
 
 /// Sources that differ for no longer than this have only seen one change on different days.
@@ -61,19 +61,19 @@ pub struct StoppedSource {
 /// those who agree on it, or, where they contradict each other, with all of them.
 #[must_use]
 pub fn agree(records: &[ConstituentRecord], quorum: usize) -> Agreement {
-    let symbols: BTreeSet<&Symbol> = records.iter().flat_map(|record| &record.tenures).map(|t| &t.symbol).collect();
-    let mut tenures = Vec::new();
+    let symbols: BTreeSet<&Symbol> = records.iter().flat_map(|record| &record.intervals).map(|t| &t.symbol).collect();
+    let mut intervals = Vec::new();
     let mut disagreements = Vec::new();
     for symbol in symbols {
         let mut timeline =
-            Timeline { records, symbol, quorum, tenures: &mut tenures, disagreements: &mut disagreements };
+            Timeline { records, symbol, quorum, intervals: &mut intervals, disagreements: &mut disagreements };
         timeline.walk();
     }
-    tenures.sort();
+    intervals.sort();
     let first = records.iter().map(|record| record.first).min().unwrap_or(Date::MIN);
     let last = records.iter().map(|record| record.last).max().unwrap_or(first);
     let source = records.iter().map(|record| record.source.as_str()).collect::<Vec<_>>().join(" + ");
-    let record = ConstituentRecord { source, first, last, knows_all: true, tenures };
+    let record = ConstituentRecord { source, first, last, knows_all: true, intervals };
     let stopped = stopped(records, &record);
     Agreement { record, disagreements, stopped }
 }
@@ -83,7 +83,7 @@ struct Timeline<'a> {
     records: &'a [ConstituentRecord],
     symbol: &'a Symbol,
     quorum: usize,
-    tenures: &'a mut Vec<Tenure>,
+    intervals: &'a mut Vec<ConstituentInterval>,
     disagreements: &'a mut Vec<Disagreement>,
 }
 
@@ -109,7 +109,7 @@ impl Timeline<'_> {
                 (true, None) => (open, turned) = (Some(self.dating(turned, day, &ins, true)), Some(day)),
                 (false, Some(from)) => {
                     let until = Some(self.dating(turned, day, &outs, false));
-                    self.tenures.push(Tenure { symbol: self.symbol.clone(), from, until });
+                    self.intervals.push(ConstituentInterval { symbol: self.symbol.clone(), from, until });
                     (open, turned) = (None, Some(day));
                 }
                 (true, Some(_)) | (false, None) => {}
@@ -128,7 +128,7 @@ impl Timeline<'_> {
             differing = differing.or(differ);
         }
         if let Some(from) = open {
-            self.tenures.push(Tenure { symbol: self.symbol.clone(), from, until: None });
+            self.intervals.push(ConstituentInterval { symbol: self.symbol.clone(), from, until: None });
         }
         self.disagreements.extend(differing);
     }
@@ -139,8 +139,8 @@ impl Timeline<'_> {
         for record in self.records {
             days.insert(record.first);
             days.extend(record.last.tomorrow());
-            for tenure in record.tenures_of(self.symbol) {
-                for dating in std::iter::once(tenure.from).chain(tenure.until) {
+            for interval in record.intervals_of(self.symbol) {
+                for dating in std::iter::once(interval.from).chain(interval.until) {
                     days.extend(dating.not_before);
                     days.insert(dating.by);
                 }
@@ -152,9 +152,9 @@ impl Timeline<'_> {
     /// Dates a change by what those who agree on it saw since the change before.
     fn dating(&self, turned: Option<Date>, day: Date, agreeing: &[&ConstituentRecord], is_added: bool) -> Dating {
         let of_record = |record: &&ConstituentRecord| {
-            let turns = record.tenures_of(self.symbol).filter_map(|tenure| match is_added {
-                true => Some(tenure.from),
-                false => tenure.until,
+            let turns = record.intervals_of(self.symbol).filter_map(|interval| match is_added {
+                true => Some(interval.from),
+                false => interval.until,
             });
             turns
                 .filter(|turn| turned.is_none_or(|turned| turned < turn.by) && turn.by <= day)
@@ -183,21 +183,22 @@ impl Disagreement {
 }
 
 impl ConstituentRecord {
-    fn tenures_of<'r>(&'r self, symbol: &'r Symbol) -> impl Iterator<Item = &'r Tenure> {
-        let start = self.tenures.partition_point(|tenure| tenure.symbol < *symbol);
-        self.tenures[start..].iter().take_while(move |tenure| tenure.symbol == *symbol)
+    fn intervals_of<'r>(&'r self, symbol: &'r Symbol) -> impl Iterator<Item = &'r ConstituentInterval> {
+        let start = self.intervals.partition_point(|interval| interval.symbol < *symbol);
+        self.intervals[start..].iter().take_while(move |interval| interval.symbol == *symbol)
     }
 
     /// Says whether a symbol is a constituent on a day; `None` where the source cannot know.
     fn says(&self, symbol: &Symbol, day: Date) -> Option<bool> {
         let is_within = |dating: Dating| dating.not_before.is_some_and(|start| start <= day && day < dating.by);
-        let is_open = |tenure: &Tenure| is_within(tenure.from) || tenure.until.is_some_and(is_within);
+        let is_open =
+            |interval: &ConstituentInterval| is_within(interval.from) || interval.until.is_some_and(is_within);
         let speaks = self.first <= day && day <= self.last;
-        if !speaks || self.tenures_of(symbol).any(is_open) {
+        if !speaks || self.intervals_of(symbol).any(is_open) {
             return None;
         }
-        let is_named = self.tenures_of(symbol).next().is_some();
-        (self.knows_all || is_named).then(|| self.tenures_of(symbol).any(|tenure| tenure.covers(day)))
+        let is_named = self.intervals_of(symbol).next().is_some();
+        (self.knows_all || is_named).then(|| self.intervals_of(symbol).any(|interval| interval.covers(day)))
     }
 }
 

@@ -86,7 +86,7 @@ fn without_a_beginning_the_first_removal_tells_of_a_member() {
     let (record, issues) = ConstituentRecord::from_changes("seen", None, &lines, ChangeDates::Effective, None);
     assert_eq!(issues, []);
     assert_eq!(on(&record, FEB), ["A", "C"]);
-    assert_eq!(record.tenures[0].from, Dating::by(FEB));
+    assert_eq!(record.intervals[0].from, Dating::by(FEB));
 }
 
 #[test]
@@ -218,9 +218,18 @@ proptest! {
             prop_assert_eq!(&members, &list.symbols);
         }
         // One source alone is its own quorum, and three times the same source are no disagreement.
-        prop_assert_eq!(&agree(std::slice::from_ref(&record), 2).record.tenures, &record.tenures);
+        prop_assert_eq!(&agree(std::slice::from_ref(&record), 2).record.intervals, &record.intervals);
         let three = agree(&[record.clone(), record.clone(), record.clone()], 2);
         prop_assert_eq!(three.disagreements, []);
-        prop_assert_eq!(three.record.tenures, record.tenures);
+        prop_assert_eq!(three.record.intervals, record.intervals);
     }
+}
+
+#[test]
+fn records_stored_with_the_former_name_of_their_intervals_are_read() {
+    let (record, _) = ConstituentRecord::from_intervals("mit", &[interval(2, "A", JAN, Some(FEB))], None);
+    let stored = serde_json::to_string(&record).expect("JSON");
+    let former = stored.replace("\"intervals\"", "\"tenures\"");
+    assert_ne!(former, stored);
+    assert_eq!(serde_json::from_str::<ConstituentRecord>(&former).expect("read"), record);
 }

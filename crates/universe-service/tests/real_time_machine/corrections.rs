@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use jiff::civil::{Date, date};
-use universe_core::constituents::{ConstituentRecord, Dating, Tenure};
+use universe_core::constituents::{ConstituentInterval, ConstituentRecord, Dating};
 use universe_core::plan::{PastChange, RecordedInterval};
 use universe_core::planner::Holds;
 use universe_core::rule::RuleSet;
@@ -27,14 +27,14 @@ type Spans<'s> = &'s [(&'s str, Date, Option<Date>)];
 /// Returns a history that speaks up to a day.
 pub(crate) fn history(spans: Spans<'_>, last: Date) -> ConstituentRecord {
     let on = |day| Dating { not_before: Some(day), by: day };
-    let tenure = |(symbol, from, until): &(&str, Date, Option<Date>)| Tenure {
+    let interval = |(symbol, from, until): &(&str, Date, Option<Date>)| ConstituentInterval {
         symbol: symbol.parse().expect("a symbol"),
         from: on(*from),
         until: until.map(on),
     };
-    let mut tenures: Vec<Tenure> = spans.iter().map(tenure).collect();
-    tenures.sort();
-    ConstituentRecord { source: "a source".to_owned(), first: date(2020, 1, 2), last, knows_all: true, tenures }
+    let mut intervals: Vec<ConstituentInterval> = spans.iter().map(interval).collect();
+    intervals.sort();
+    ConstituentRecord { source: "a source".to_owned(), first: date(2020, 1, 2), last, knows_all: true, intervals }
 }
 
 /// Imports a history of the index.

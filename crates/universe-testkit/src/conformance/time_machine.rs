@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 use universe_core::Symbol;
-use universe_core::constituents::{ConstituentRecord, Dating, Tenure};
+use universe_core::constituents::{ConstituentInterval, ConstituentRecord, Dating};
 use universe_core::plan::{PastChange, PastInterval, Plan, PlannedPresent, RecordedInterval, plan_past};
 use universe_core::state::Override;
 use universe_store::{MembershipRecord, OverrideRecord, StoreError};
@@ -110,7 +110,11 @@ pub async fn sources_are_kept_side_by_side(subject: &Subject) {
         first: MONDAY,
         last: WEDNESDAY,
         knows_all: true,
-        tenures: vec![Tenure { symbol: symbol("BRK.B"), from: Dating::by(by), until: Some(Dating::on(WEDNESDAY)) }],
+        intervals: vec![ConstituentInterval {
+            symbol: symbol("BRK.B"),
+            from: Dating::by(by),
+            until: Some(Dating::on(WEDNESDAY)),
+        }],
     };
     let (store, id) = (subject.store(), universe("stock_universe:index_sp500"));
     for (number, record) in [record("wiki", MONDAY), record("mit", MONDAY), record("wiki", TUESDAY)].iter().enumerate()

@@ -122,7 +122,7 @@ fn print(
         "sources": sources,
         "first": record.first,
         "last": record.last,
-        "tenures": record.tenures.len(),
+        "intervals": record.intervals.len(),
         "members": record.members_on(record.last).len(),
         "intervals_superseded": superseded,
         "intervals_added": added,
