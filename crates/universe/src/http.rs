@@ -2,6 +2,7 @@
 
 mod admin;
 mod base64;
+mod changes;
 mod docs_page;
 mod events;
 mod gate;
@@ -163,7 +164,7 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(lookups::list_universes))
         .routes(routes!(lookups::show_universe))
         .routes(routes!(lookups::list_universe_symbols))
-        .routes(routes!(lookups::list_universe_changes))
+        .routes(routes!(changes::list_universe_changes))
         .routes(routes!(lookups::list_symbol_universes))
         .routes(routes!(time_machine::explain))
         .routes(routes!(time_machine::list_universe_history))

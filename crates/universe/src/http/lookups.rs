@@ -1,6 +1,5 @@
 //! Routes that answer which symbols belong to which universe, from memory; as of a day, from the store.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::body::{Body as HttpBody, Bytes};
@@ -11,17 +10,16 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Deserialize;
 use serde_json::json;
-use universe_core::Symbol;
 use universe_service::{Body, LookupError, Question, ReadyAnswer, look_up, nearest_keys};
 use utoipa::IntoParams;
 
 use super::App;
 use super::input::{Asked, Named};
 use super::problem::{Problem, ProblemBody};
-use super::schemas::{MembersAnswer, SymbolAnswer, SymbolsAnswer, UniverseChanges, UniverseList};
+use super::schemas::{MembersAnswer, SymbolAnswer, SymbolsAnswer, UniverseList};
 
 /// The longest expression.
-const ASKED_LEN_MAX: usize = 2_000;
+pub(super) const ASKED_LEN_MAX: usize = 2_000;
 
 /// The longest spelling of a symbol.
 const SYMBOL_LEN_MAX: usize = 32;
@@ -52,17 +50,6 @@ impl When {
     fn is_now(&self) -> bool {
         self.as_of.is_none() && self.known_at.is_none()
     }
-}
-
-/// The two days that are compared
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct Between {
-    /// The day to start from
-    from: Date,
-    /// The day to come to
-    to: Date,
 }
 
 /// No parameters
@@ -126,35 +113,6 @@ pub(crate) async fn list_universe_symbols(
 ) -> Result<Response, Problem> {
     let answer = answer_to(&app, &universe, &when).await?;
     Ok(send_of(&app, &answer.symbols, &when, &headers))
-}
-
-/// Compare the members of a universe between two days
-///
-/// Says what leads from the first day to the second, also when that is the earlier one.
-#[utoipa::path(
-    get, path = "/api/v1/universes/{universe}/changes", tag = "lookups", operation_id = "list_universe_changes",
-    params(UniversePath, Between),
-    responses(
-        (status = 200, description = "Who came and who went", body = UniverseChanges),
-        (status = 304, description = "It is as the client has it"),
-        (status = 404, description = "There is no such universe; `nearest` has names that may be meant",
-            body = ProblemBody<'static>, content_type = "application/problem+json"),
-    )
-)]
-pub(crate) async fn list_universe_changes(
-    State(app): State<Arc<App>>,
-    Named(universe): Named<String>,
-    headers: HeaderMap,
-    Asked(between): Asked<Between>,
-) -> Result<Response, Problem> {
-    let from = symbols_as_of(&app, &universe, between.from).await?;
-    let to = symbols_as_of(&app, &universe, between.to).await?;
-    let added: Vec<&Symbol> = to.difference(&from).collect();
-    let removed: Vec<&Symbol> = from.difference(&to).collect();
-    let answer = json!({
-        "universe": universe, "from": between.from, "to": between.to, "added": added, "removed": removed,
-    });
-    Ok(send(&Body::json(&answer), &headers))
 }
 
 /// List the universes of a symbol
@@ -226,19 +184,6 @@ async fn answer_to(app: &App, asked: &str, when: &When) -> Result<Arc<ReadyAnswe
     let question = Question { environment: &app.daemon.environment, as_of: when.as_of, known_at: when.known_at };
     let answer = look_up(&*app.daemon.store, &rules, asked, question).await.map_err(unknown)?;
     Ok(Arc::new(ReadyAnswer::new(answer.id.as_ref(), &answer.name, &answer.members, answer.as_of, answer.standing)))
-}
-
-async fn symbols_as_of(app: &App, asked: &str, day: Date) -> Result<BTreeSet<Symbol>, Problem> {
-    let rules = app.rules.load();
-    let question = Question { environment: &app.daemon.environment, as_of: Some(day), known_at: None };
-    match look_up(&*app.daemon.store, &rules, asked, question).await {
-        Ok(answer) => Ok(answer.members.into_iter().map(|member| member.symbol).collect()),
-        Err(error @ LookupError::Unknown { .. }) => {
-            let nearest = nearest_keys(asked, &app.lookups.current(), &rules);
-            Err(Problem::from(error).with("nearest", nearest))
-        }
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// What is sent of an answer, and under which name.
