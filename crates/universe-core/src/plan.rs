@@ -382,6 +382,8 @@ pub enum AlertKind {
     RunFailed,
     /// The end-of-day signal did not come in time.
     NoEodSignal,
+    /// A source of an index's history stopped changing, or all of them ended long ago.
+    SourceSilent,
 }
 
 impl Mode {
@@ -477,6 +479,20 @@ impl Reason {
     }
 }
 
+impl Cause {
+    /// Returns the word for such a run where runs are listed.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Import { .. } => "import",
+            Self::Rollback { .. } => "rollback",
+            Self::Repair => "repair",
+            Self::Correction { .. } => "correction",
+            Self::History { .. } => "import_history",
+        }
+    }
+}
+
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -533,7 +549,8 @@ impl Plan {
     /// Returns the number of memberships that come and go, caps that are rewritten and listings that leave.
     #[must_use]
     pub fn total_changes(&self) -> usize {
-        self.steps.iter().map(|step| step.changes).sum()
+        let past = self.past.iter().map(|change| change.superseded.len() + change.intervals.len());
+        self.steps.iter().map(|step| step.changes).chain(past).sum()
     }
 }
 

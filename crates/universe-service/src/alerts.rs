@@ -149,7 +149,8 @@ fn active_of_runs(runs: &[RunRecord]) -> Vec<RaisedAlert> {
                 | AlertKind::CalculationFailures
                 | AlertKind::StepFailed
                 | AlertKind::RunFailed
-                | AlertKind::NoEodSignal => true,
+                | AlertKind::NoEodSignal
+                | AlertKind::SourceSilent => true,
             };
             let is_known = active.iter().any(|known| known.alert == alert.alert && known.universe == alert.universe);
             if holds && !is_known {
@@ -157,8 +158,8 @@ fn active_of_runs(runs: &[RunRecord]) -> Vec<RaisedAlert> {
             }
         }
         made.extend(run.universes_updated.iter().map(String::as_str));
-        // The import of a list has no steps: it says nothing about the rest.
-        if run.mode == Mode::Full && run.task_results.as_object().is_some_and(|steps| !steps.is_empty()) {
+        // Work by hand, such as a rollback or the import of a list, says nothing about the rest.
+        if run.mode == Mode::Full && run.kind() == RunRecord::SYNC {
             break;
         }
     }

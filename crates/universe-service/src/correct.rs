@@ -7,13 +7,13 @@ use universe_core::plan::{Cause, PastChange, PastInterval, PlannedPresent, Recor
 use universe_core::planner::plan_restore;
 use universe_core::rule::RuleSet;
 use universe_core::{Symbol, UniverseId};
-use universe_store::{MembershipRecord, Store, StoreError};
+use universe_store::{MembershipRecord, Store};
 
-use crate::sync::{STALE_RETRIES_MAX, Standpoint, apply, complete, new_run, stand};
+use crate::sync::{Standpoint, again_while_stale, apply, complete_by_hand, new_run, stand};
 use crate::{Ambient, SyncError, SyncOutcome, SyncRequest, Writing};
 
 /// The code of the reason with which corrected intervals begin and end.
-const REASON: &str = "corrected";
+pub(crate) const CORRECTED: &str = "corrected";
 
 /// What was otherwise than it is recorded.
 #[derive(Clone, Copy, Debug)]
@@ -47,8 +47,7 @@ pub async fn correct(
 ) -> Result<SyncOutcome, SyncError> {
     let environment = request.environment.as_str();
     let started_at = ambient.now();
-    let mut attempts = 0;
-    loop {
+    again_while_stale(|| async {
         let Standpoint { state, session, observation } = stand(store, rules, request, None, started_at).await?;
         if state.last_session.is_none() {
             return Err(SyncError::NoPrices);
@@ -63,27 +62,23 @@ pub async fn correct(
         let members: BTreeSet<Symbol> = is_member.then(|| symbol.clone()).into_iter().collect();
         let wanted = wanted(&recorded, correction, session);
         let (superseded, intervals) = plan_past(&recorded, &wanted, PlannedPresent { session, members: &members });
-        let change =
-            PastChange { id: id.clone(), reason: REASON, source: correction.reason.to_owned(), superseded, intervals };
+        let change = PastChange {
+            id: id.clone(),
+            reason: CORRECTED,
+            source: correction.reason.to_owned(),
+            superseded,
+            intervals,
+        };
         plan.past = if change.is_empty() { Vec::new() } else { vec![change] };
         let mut run = new_run(request, session, started_at, ambient.new_run_id());
-        complete(&mut run, &plan, &[], ambient.now());
-        let outcome = |was_written, run, plan| SyncOutcome {
-            run,
-            plan,
-            was_written,
-            remarks: Vec::new(),
-            ended_at: ambient.now(),
-        };
-        if plan.past.is_empty() || request.writing == Writing::DryRun {
-            return Ok(outcome(false, run, plan));
+        complete_by_hand(store, &mut run, &plan, ambient.now()).await.map_err(SyncError::Observe)?;
+        let was_written = !plan.past.is_empty() && request.writing == Writing::Apply;
+        if was_written {
+            apply(store, &plan, &run).await.map_err(SyncError::Apply)?;
         }
-        match apply(store, &plan, &run).await {
-            Ok(()) => return Ok(outcome(true, run, plan)),
-            Err(StoreError::Stale { .. }) if attempts < STALE_RETRIES_MAX => attempts += 1,
-            Err(error) => return Err(SyncError::Apply(error)),
-        }
-    }
+        Ok(SyncOutcome { run, plan, was_written, remarks: Vec::new(), ended_at: ambient.now() })
+    })
+    .await
 }
 
 /// Puts the corrected days into what is recorded, or takes them out of it.

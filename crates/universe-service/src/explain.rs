@@ -7,35 +7,19 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 use universe_core::identity::{SymbolChange, carry_over};
+use universe_core::plan::Reason;
 use universe_core::planner::explain::{Verdict, explain};
 use universe_core::rule::RuleSet;
-use universe_core::state::State;
-use universe_core::{EvaluationError, Symbol, UniverseId, Usd, previous_session, resolve_symbol};
-use universe_store::{MembershipRecord, Needs, RunVersion, Store, StoreError};
-use uuid::Uuid;
+use universe_core::state::{RuleMark, State};
+use universe_core::{EvaluationError, Symbol, UniverseId, previous_session, resolve_symbol};
+use universe_store::{MembershipRecord, Needs, Store, StoreError};
 
-use crate::Footing;
-
+use crate::correct::CORRECTED;
+use crate::history::{RecordedChange, last_change};
 use crate::identity::symbol_remark;
-
-/// The last thing that was recorded about a symbol in a universe.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct RecordedChange {
-    /// The session from which it holds.
-    pub session: Date,
-    /// Whether it came (`added`) or went (`removed`).
-    pub action: &'static str,
-    /// The code of the reason.
-    pub reason: String,
-    /// The market cap that decided, in dollars.
-    pub market_cap: Option<Usd>,
-    /// The rank that decided.
-    pub rank: Option<u32>,
-    /// The run that recorded it.
-    pub run_id: Option<Uuid>,
-    /// When it was recorded.
-    pub recorded_at: Option<Timestamp>,
-}
+use crate::index_history::IMPORTED_HISTORY;
+use crate::known::Known;
+use crate::{Footing, Standing};
 
 /// Why a symbol is in a universe as of a session, or is not.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -54,8 +38,11 @@ pub struct Explanation {
     pub since: Option<Date>,
     /// The last change up to the session; `None` when it was never a member.
     pub recorded: Option<RecordedChange>,
-    /// What the rule says of the figures of the session; `None` where nothing defines the universe any more.
+    /// What the rule says of the figures of the session; `None` where nothing defines the universe.
     pub by_rule: Option<Verdict>,
+    /// How far the answer can be trusted.
+    #[serde(flatten)]
+    pub standing: Standing,
     /// What a person should know about the answer.
     pub remarks: Vec<String>,
 }
@@ -97,6 +84,8 @@ pub struct ExplainQuestion<'a> {
     pub symbol: &'a Symbol,
     /// The session that the answer is for, or the day after some; the last one synchronized when none is given.
     pub as_of: Option<Date>,
+    /// What was known at this instant; everything when none is given.
+    pub known_at: Option<Timestamp>,
 }
 
 /// Explains why a symbol is in a universe, or is not.
@@ -111,20 +100,15 @@ pub async fn explain_membership(
     rules: &RuleSet,
     question: ExplainQuestion<'_>,
 ) -> Result<Explanation, ExplainError> {
-    let ExplainQuestion { environment, universe, symbol, as_of } = question;
+    let ExplainQuestion { environment, universe, symbol, as_of, known_at } = question;
     let failed = |source| ExplainError::Store { symbol: symbol.clone(), universe: universe.clone(), source };
-    let mut remarks = Vec::new();
     let far = as_of.map_or(Date::MAX, universe_core::session_on_or_before);
     let mut state = store.state_read(environment, far).await.map_err(failed)?;
     let last = state.last_session.ok_or(ExplainError::NothingYet)?;
     let session = far.min(last);
-    if let Some(asked) = as_of.filter(|asked| *asked != session) {
-        let why = if session == last { "nothing newer is synchronized" } else { "it is no session" };
-        remarks.push(format!("as of {session} instead of {asked}: {why}"));
-    }
     let rule_mark = state.universes.get(universe).and_then(|universe| universe.rule.clone());
     state.market.retain(|figures| figures.session <= session);
-    put_members_before(store, environment, rules, universe, session, &mut state).await.map_err(failed)?;
+    put_members_before(store, rules, question, session, &mut state).await.map_err(failed)?;
     let needs = Needs {
         company_names: true,
         details: true,
@@ -137,27 +121,45 @@ pub async fn explain_membership(
     state.symbol_changes.retain(|change| change.date <= session);
     carry_over(&mut seen, &state.symbol_changes);
     let symbol = &resolve_symbol(symbol.as_str(), &seen.symbol).unwrap_or_else(|| symbol.clone());
-    let rows = store.membership_list(environment, Some(universe), Some(symbol)).await.map_err(failed)?;
     let versions = store.version_list(environment).await.map_err(failed)?;
+    let known = Known::at(&versions, known_at);
+    let rows = store.membership_list(environment, Some(universe), Some(symbol)).await.map_err(failed)?;
+    let rows: Vec<MembershipRecord> = rows.into_iter().filter_map(|row| known.interval(row)).collect();
     let current = rows.iter().find(|row| row.covers(session));
+    let recorded = last_change(&rows, session).map(|change| change.told(known));
     let by_rule = explain(&seen, rules, &state, universe, symbol)
         .map_err(|source| ExplainError::Evaluation { universe: universe.clone(), source })?;
 
     let is_member = current.is_some();
-    remarks.extend(symbol_remark(&changes, symbol, session).filter(|_| !is_member));
-    if by_rule.is_none() {
-        remarks.push(format!("no rule and no import defines {universe} any more"));
+    let found = store.member_list(environment, universe, Some(session), known_at).await.map_err(failed)?;
+    let footing = Footing::find(store, environment, Some(session), known_at).await.map_err(failed)?;
+    let held = footing.holds(universe);
+    let known_since = found.and_then(|found| found.known_since);
+    let standing = footing.standing(Some(session), known_since, held);
+    let mut remarks = Vec::new();
+    if let Some(asked) = as_of.filter(|asked| *asked != session) {
+        let why = if session == last { "nothing newer is synchronized" } else { "it is no session" };
+        remarks.push(format!("as of {session} instead of {asked}: {why}"));
     }
-    if let Some(verdict) = by_rule.as_ref().filter(|verdict| verdict.is_member != is_member) {
-        let says = if verdict.is_member { "would be a member" } else { "would not be a member" };
-        let why = match rule_mark {
-            Some(mark) if mark.version != verdict.rule_version => "the rule was changed since it was decided",
-            _ if Footing::find(store, environment, Some(session), None).await.map_err(failed)?.holds(universe) => {
-                "the change is held and waits for approval"
-            }
-            _ => "it was decided on other figures, by hand, or is decided more rarely than every session",
-        };
-        remarks.push(format!("by the rule as it stands, {symbol} {says}: {why}"));
+    match known_since {
+        Some(since) if session < since => {
+            remarks.push(format!("nothing is known of {universe} before {since}, so this is no answer for {session}"));
+        }
+        _ => {}
+    }
+    if let (Some(1..), Some(source)) = (standing.source_age_sessions, footing.session) {
+        remarks.push(format!("{session} was not synchronized; this is what was recorded as of {source}"));
+    }
+    remarks.extend(symbol_remark(&changes, symbol, session).filter(|_| !is_member));
+    match &by_rule {
+        None if rules.rule_of(universe).is_some() => remarks.push(format!("no list was imported for {universe} yet")),
+        None => remarks.push(format!("no rule and no import defines {universe} any more")),
+        Some(verdict) if verdict.is_member != is_member && standing.is_point_in_time => {
+            let says = if verdict.is_member { "would be a member" } else { "would not be a member" };
+            let why = why_otherwise(recorded.as_ref(), verdict, rule_mark.as_ref(), held);
+            remarks.push(format!("by the rule as it stands, {symbol} {says}: {why}"));
+        }
+        Some(_) => {}
     }
     Ok(Explanation {
         universe: universe.clone(),
@@ -166,102 +168,50 @@ pub async fn explain_membership(
         as_of: session,
         is_member,
         since: current.map(|row| row.valid_from),
-        recorded: last_change(&rows, session).map(|change| change.told(&versions)),
+        recorded,
         by_rule,
+        standing,
         remarks,
     })
+}
+
+/// Says why a rule may say otherwise than what is recorded.
+fn why_otherwise(
+    recorded: Option<&RecordedChange>,
+    verdict: &Verdict,
+    rule_mark: Option<&RuleMark>,
+    held: bool,
+) -> &'static str {
+    match recorded.map(|change| change.reason.as_str()) {
+        Some(CORRECTED) => return "somebody corrected it",
+        Some(IMPORTED_HISTORY) => return "the history of the index was imported",
+        _ if held => return "the change is held and waits for approval",
+        Some(reason) if reason == Reason::Restored.code() => return "a rollback or an import made it so",
+        Some(reason) if reason == Reason::Overridden.code() => return "it was put so by hand",
+        Some(_) | None => {}
+    }
+    match rule_mark {
+        Some(mark) if mark.version != verdict.rule_version => "the rule was changed since it was decided",
+        Some(_) | None => "it was decided on other figures, or is decided more rarely than every session",
+    }
 }
 
 /// Puts the members of before the session into the state, for the universes that are decided together with one.
 async fn put_members_before(
     store: &dyn Store,
-    environment: &str,
     rules: &RuleSet,
-    universe: &UniverseId,
+    question: ExplainQuestion<'_>,
     session: Date,
     state: &mut State,
 ) -> Result<(), StoreError> {
+    let ExplainQuestion { environment, universe, known_at, .. } = question;
     let mut together: BTreeSet<UniverseId> = [universe.clone()].into();
     together.extend(rules.rule_of(universe).into_iter().flat_map(universe_core::rule::Rule::defined_addresses));
     let before = previous_session(session);
     for id in together {
         let Some(known) = state.universes.get_mut(&id) else { continue };
-        let found = store.member_list(environment, &id, Some(before), None).await?;
+        let found = store.member_list(environment, &id, Some(before), known_at).await?;
         known.members = found.into_iter().flat_map(|found| found.members).map(|member| member.symbol).collect();
     }
     Ok(())
-}
-
-/// A beginning or an end of a membership, before its run is looked up.
-struct Turn<'r> {
-    row: &'r MembershipRecord,
-    session: Date,
-    is_end: bool,
-}
-
-impl Turn<'_> {
-    fn run_number(&self) -> Option<i64> {
-        if self.is_end { self.row.closed_run } else { Some(self.row.opened_run) }
-    }
-
-    /// `versions` are in order of their numbers.
-    fn told(&self, versions: &[RunVersion]) -> RecordedChange {
-        let Self { row, session, is_end } = *self;
-        let place = |number| versions.binary_search_by_key(&number, |version| version.run_number).ok();
-        let run = self.run_number().and_then(place).map(|at| &versions[at]);
-        RecordedChange {
-            session,
-            action: if is_end { "removed" } else { "added" },
-            reason: if is_end { row.closed_reason.clone().unwrap_or_default() } else { row.opened_reason.clone() },
-            market_cap: if is_end { row.closed_cap } else { row.opened_cap },
-            rank: if is_end { row.closed_rank } else { row.opened_rank },
-            run_id: run.map(|run| run.run_id),
-            recorded_at: run.map(|run| run.recorded_at),
-        }
-    }
-}
-
-fn turns(rows: &[MembershipRecord]) -> impl Iterator<Item = Turn<'_>> {
-    rows.iter().filter(|row| row.is_in_force()).flat_map(|row| {
-        let end = row.valid_to.map(|session| Turn { row, session, is_end: true });
-        std::iter::once(Turn { row, session: row.valid_from, is_end: false }).chain(end)
-    })
-}
-
-fn last_change(rows: &[MembershipRecord], session: Date) -> Option<Turn<'_>> {
-    turns(rows).filter(|turn| turn.session <= session).max_by_key(|turn| (turn.session, !turn.is_end))
-}
-
-/// One line of a history: a symbol that came into a universe or went.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct HistoryLine {
-    /// The universe.
-    pub universe: UniverseId,
-    /// The symbol.
-    pub symbol: Symbol,
-    /// What happened.
-    #[serde(flatten)]
-    pub change: RecordedChange,
-}
-
-/// Turns memberships into lines, one for each change, in order of session, universe and symbol.
-///
-/// A membership that was corrected, or taken back before it ever held, gives none. `versions` are in order of their
-/// numbers.
-#[must_use]
-pub fn history_lines(rows: &[MembershipRecord], versions: &[RunVersion]) -> Vec<HistoryLine> {
-    let mut turns: Vec<Turn<'_>> = turns(rows).collect();
-    // Of one session, who goes stands before who comes, as in the announcements of index providers.
-    turns.sort_by(|a, b| {
-        let key = |turn: &Turn<'_>| (turn.session, turn.row.universe.clone(), !turn.is_end, turn.row.symbol.clone());
-        key(a).cmp(&key(b))
-    });
-    turns
-        .iter()
-        .map(|turn| HistoryLine {
-            universe: turn.row.universe.clone(),
-            symbol: turn.row.symbol.clone(),
-            change: turn.told(versions),
-        })
-        .collect()
 }

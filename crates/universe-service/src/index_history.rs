@@ -3,23 +3,23 @@
 
 use std::collections::BTreeSet;
 
-use jiff::civil::Date;
 use universe_core::constituents::{Agreement, ConstituentRecord, agree};
 use universe_core::plan::{
     Cause, ListChange, PastChange, PastInterval, Plan, PlannedPresent, RecordedInterval, plan_past,
 };
 use universe_core::planner::plan_imports;
 use universe_core::rule::RuleSet;
-use universe_core::state::{ImportedList, State};
-use universe_core::{Symbol, UniverseId, is_session, next_session};
-use universe_store::{MembershipRecord, Store, StoreError};
+use universe_core::state::State;
+use universe_core::{Symbol, UniverseId};
+use universe_store::{KeptSource, MembershipRecord, Store, StoreError};
 
+use crate::index_sources::{alerts_of, list_as_of, session_on_or_after};
 use crate::restore::Agree;
-use crate::sync::{STALE_RETRIES_MAX, Standpoint, apply, complete, new_run, stand};
+use crate::sync::{Standpoint, again_while_stale, apply, complete_by_hand, new_run, stand};
 use crate::{Ambient, SyncError, SyncOutcome, SyncRequest, Writing};
 
 /// The code of the reason with which intervals of an imported history begin and end.
-const REASON: &str = "imported_history";
+pub(crate) const IMPORTED_HISTORY: &str = "imported_history";
 
 /// What became of an imported history.
 #[derive(Clone, Debug)]
@@ -49,8 +49,9 @@ pub struct HistoryRequest<'a> {
 
 /// Keeps what a source says, and makes what enough sources agree on the recorded past of the universe.
 ///
-/// Who is a constituent at the end of what the sources speak for is a member from the run's session on. What was
-/// recorded otherwise is superseded, and still answers for what was known before.
+/// Who is a constituent as of the run's session, or was at the end of what the sources speak for, is a member; what
+/// they date later takes effect with the run of its session. What was recorded otherwise is superseded, and still
+/// answers for what was known before.
 ///
 /// # Errors
 /// When the store fails; the memberships are then as before.
@@ -64,17 +65,17 @@ pub async fn import_history(
 ) -> Result<ImportedHistory, SyncError> {
     let environment = request.environment.as_str();
     let id = history.universe;
-    let mut records = store.constituent_source_list(environment, id).await.map_err(SyncError::Observe)?;
+    let kept = store.constituent_source_list(environment, id).await.map_err(SyncError::Observe)?;
+    let mut records: Vec<ConstituentRecord> = kept.into_iter().map(|source| source.record).collect();
     records.retain(|kept| kept.source != history.record.source);
     records.push(history.record.clone());
     records.sort_by(|a, b| a.source.cmp(&b.source));
     let agreement = agree(&records, history.quorum);
     let sources: Vec<String> = records.iter().map(|record| record.source.clone()).collect();
     let started_at = ambient.now();
-    let mut attempts = 0;
-    loop {
+    again_while_stale(|| async {
         let Standpoint { mut state, session, observation } = stand(store, rules, request, None, started_at).await?;
-        let list = constituents_now(&state, id, history.name, &agreement.record);
+        let list = list_as_of(&state, id, history.name, &agreement.record, session);
         let is_new_list = state.imports.get(id) != Some(&list);
         state.imports.insert(id.clone(), list.clone());
         let mut plan = plan_imports(&observation, rules, &state, &[id.clone()].into());
@@ -82,44 +83,31 @@ pub async fn import_history(
         plan.lists = is_new_list.then(|| ListChange { id: id.clone(), list: Some(list) }).into_iter().collect();
         let past =
             past_of(store, environment, id, &plan, &state, &agreement.record).await.map_err(SyncError::Observe)?;
+        plan.alerts.extend(alerts_of(id, &agreement, session));
         plan.past = if past.is_empty() { Vec::new() } else { vec![past] };
         let mut run = new_run(request, session, started_at, ambient.new_run_id());
-        complete(&mut run, &plan, &[], ambient.now());
-        let imported = |was_written, is_declined, run, plan| ImportedHistory {
+        complete_by_hand(store, &mut run, &plan, ambient.now()).await.map_err(SyncError::Observe)?;
+        let is_nothing = plan.universes.is_empty() && plan.lists.is_empty() && plan.past.is_empty();
+        let is_written = request.writing == Writing::Apply;
+        let is_declined = is_written && !is_nothing && !agreed_to(&plan);
+        if is_written && !is_declined {
+            // Kept first: a source that is kept and not applied yet is taken up by the next import.
+            let source =
+                KeptSource { record: history.record.clone(), quorum: history.quorum, loaded_at: ambient.now() };
+            store.constituent_source_put(environment, id, &source).await.map_err(SyncError::Apply)?;
+        }
+        let was_written = is_written && !is_declined && !is_nothing;
+        if was_written {
+            apply(store, &plan, &run).await.map_err(SyncError::Apply)?;
+        }
+        Ok(ImportedHistory {
             outcome: SyncOutcome { run, plan, was_written, remarks: Vec::new(), ended_at: ambient.now() },
             agreement: agreement.clone(),
             sources: sources.clone(),
             is_declined,
-        };
-        if request.writing == Writing::DryRun {
-            return Ok(imported(false, false, run, plan));
-        }
-        let is_nothing = plan.universes.is_empty() && plan.lists.is_empty() && plan.past.is_empty();
-        if !is_nothing && !agreed_to(&plan) {
-            return Ok(imported(false, true, run, plan));
-        }
-        // Kept first: a source that is kept and not applied yet is taken up by the next import.
-        let kept = store.constituent_source_put(environment, id, history.record, ambient.now()).await;
-        kept.map_err(SyncError::Apply)?;
-        if is_nothing {
-            return Ok(imported(false, false, run, plan));
-        }
-        match apply(store, &plan, &run).await {
-            Ok(()) => return Ok(imported(true, false, run, plan)),
-            Err(StoreError::Stale { .. }) if attempts < STALE_RETRIES_MAX => attempts += 1,
-            Err(error) => return Err(SyncError::Apply(error)),
-        }
-    }
-}
-
-/// The list of the present constituents, as an imported universe has it.
-fn constituents_now(state: &State, id: &UniverseId, name: Option<&str>, record: &ConstituentRecord) -> ImportedList {
-    let present = state.imports.get(id);
-    ImportedList {
-        name: name.map(ToOwned::to_owned).or_else(|| present.and_then(|list| list.name.clone())),
-        symbols: record.members_on(record.last).into_iter().cloned().collect(),
-        source: record.source.clone(),
-    }
+        })
+    })
+    .await
 }
 
 /// Compares the recorded past with what the sources say.
@@ -150,10 +138,5 @@ async fn past_of(
     };
     let present = PlannedPresent { session: plan.session, members: &members };
     let (superseded, intervals) = plan_past(&recorded, &wanted, present);
-    Ok(PastChange { id: id.clone(), reason: REASON, source: record.source.clone(), superseded, intervals })
-}
-
-/// A change takes effect in the first session that it holds for.
-fn session_on_or_after(day: Date) -> Date {
-    if is_session(day) { day } else { next_session(day) }
+    Ok(PastChange { id: id.clone(), reason: IMPORTED_HISTORY, source: record.source.clone(), superseded, intervals })
 }

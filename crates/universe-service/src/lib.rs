@@ -7,9 +7,12 @@ mod correct;
 mod daemon;
 mod error;
 mod explain;
+mod history;
 mod identity;
 mod index_history;
+mod index_sources;
 mod integrity;
+mod known;
 mod load;
 mod loading;
 mod lookup;
@@ -39,12 +42,13 @@ pub use ambient::Ambient;
 pub use correct::{Correction, correct};
 pub use daemon::{Daemon, RelayState, RuleSource};
 pub use error::{LoadError, SyncError};
-pub use explain::{
-    ExplainError, ExplainQuestion, Explanation, HistoryLine, RecordedChange, explain_membership, history_lines,
-};
+pub use explain::{ExplainError, ExplainQuestion, Explanation, explain_membership};
+pub use history::{HistoryLine, HistoryQuestion, RecordedChange, UniverseHistory, universe_history};
 pub use identity::{ListingHistory, keep_renamings, later_symbols, listing_history, load_symbol_changes};
 pub use index_history::{HistoryRequest, ImportedHistory, import_history};
+pub use index_sources::index_agreement;
 pub use integrity::{Finding, FindingSeverity, IntegrityReport, STALE_SESSIONS, check_integrity, damaged_entries};
+pub use known::as_known;
 pub use load::{
     LoadReport, Told, UniverseList, keep_figures, load_lists, load_prices, load_screener, load_snapshots, load_symbols,
 };

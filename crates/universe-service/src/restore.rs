@@ -16,7 +16,7 @@ use universe_core::state::{RuleMark, State};
 use universe_core::{Category, Observation, Symbol, UniverseId, session_on_or_before};
 use universe_store::{Needs, RunVersion, Store, StoreError};
 
-use crate::sync::{STALE_RETRIES_MAX, Standpoint, apply, complete, new_run, new_york_date, stand};
+use crate::sync::{Standpoint, again_while_stale, apply, complete_by_hand, new_run, new_york_date, stand};
 use crate::{Ambient, LookupError, SyncError, SyncOutcome, SyncRequest, Writing, resolve};
 use version::{members_of, version_find};
 
@@ -244,30 +244,23 @@ pub(crate) async fn carry_out(
     agree: Agree<'_>,
 ) -> Result<Restored, SyncError> {
     let started_at = ambient.now();
-    let mut attempts = 0;
-    loop {
+    again_while_stale(|| async {
         let Standpoint { state, session, observation } = stand(store, rules, request, not_before, started_at).await?;
         let mut run = new_run(request, session, started_at, ambient.new_run_id());
         let plan = plan_restore(&observation, rules, &state, &wanted(&state), cause.clone());
-        complete(&mut run, &plan, &[], ambient.now());
+        complete_by_hand(store, &mut run, &plan, ambient.now()).await.map_err(SyncError::Observe)?;
         let remarks = remarks(rules, &observation, &plan);
-        let restored = |was_written, is_declined, run, plan| Restored {
-            outcome: SyncOutcome { run, plan, was_written, remarks, ended_at: ambient.now() },
-            is_declined,
-        };
         let is_nothing = plan.universes.is_empty() && plan.lists.is_empty();
-        if is_nothing || request.writing == Writing::DryRun {
-            return Ok(restored(false, false, run, plan));
+        let is_asked = !is_nothing && request.writing == Writing::Apply;
+        let is_declined = is_asked && !agree(&plan);
+        let was_written = is_asked && !is_declined;
+        if was_written {
+            apply(store, &plan, &run).await.map_err(SyncError::Apply)?;
         }
-        if !agree(&plan) {
-            return Ok(restored(false, true, run, plan));
-        }
-        match apply(store, &plan, &run).await {
-            Ok(()) => return Ok(restored(true, false, run, plan)),
-            Err(StoreError::Stale { .. }) if attempts < STALE_RETRIES_MAX => attempts += 1,
-            Err(error) => return Err(SyncError::Apply(error)),
-        }
-    }
+        let outcome = SyncOutcome { run, plan, was_written, remarks, ended_at: ambient.now() };
+        Ok(Restored { outcome, is_declined })
+    })
+    .await
 }
 
 /// Says what the next run will make of what was restored.

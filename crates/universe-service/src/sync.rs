@@ -1,5 +1,6 @@
 //! A run from end to end: observe, plan, check, apply.
 
+mod again;
 mod organize;
 mod record;
 mod repair;
@@ -19,14 +20,13 @@ use universe_core::state::State;
 use universe_core::{Observation, Symbol, UniverseId, expect_session, session_on_or_before};
 use universe_store::{ClaimedRun, Needs, RunOrder, RunRecord, Store, StoreError};
 
+use crate::index_sources::{Followed, follow_histories};
 use crate::{Ambient, SyncError};
+pub(crate) use again::again_while_stale;
 pub use organize::{Consent, Losses, organize};
-pub(crate) use record::{claimed_run, complete, facts_of_order, facts_of_run, new_run};
-use record::{events_of, record_failure};
+use record::{Work, complete, events_of, record_failure};
+pub(crate) use record::{claimed_run, complete_by_hand, facts_of_order, facts_of_run, new_run};
 pub use repair::repair;
-
-/// How often a run starts again because another one changed the state in between.
-pub(crate) const STALE_RETRIES_MAX: usize = 5;
 
 /// A run that takes longer raises an alert (contract, section 3).
 pub(crate) const DURATION_ALERT_SECONDS: f64 = 300.0;
@@ -159,17 +159,19 @@ async fn synchronize(
 ) -> Result<SyncOutcome, SyncError> {
     let started_at = claimed.map_or_else(|| ambient.now(), |claimed| claimed.started_at);
     let (session, remarks) = choose_session(store, request.session, started_at).await?;
-    let mut attempts = 0;
-    loop {
-        let mut run = match claimed {
-            Some(claimed) => claimed_run(claimed, Some(session)),
-            None => new_run(request, session, started_at, ambient.new_run_id()),
-        };
+    let begin = || match claimed {
+        Some(claimed) => claimed_run(claimed, Some(session)),
+        None => new_run(request, session, started_at, ambient.new_run_id()),
+    };
+    let outcome = again_while_stale(|| async {
+        let mut run = begin();
         let mut state = store.state_read(&request.environment, session).await.map_err(SyncError::Observe)?;
         watch.started(&mut state);
         if let Some(last) = state.last_session.filter(|last| session < *last) {
             return Err(SyncError::OutOfOrder { session, last });
         }
+        let followed = follow_histories(store, &request.environment, &mut state, session).await;
+        let Followed { lists, alerts: of_sources } = followed.map_err(SyncError::Observe)?;
         let observation = observe(store, rules, &state, session).await?;
         let (mut plan, durations) =
             plan_with_durations(&observation, rules, &state, &request.request, ambient, watch).await?;
@@ -179,34 +181,26 @@ async fn synchronize(
         // The clock of the machine that ordered the run may be ahead of this one's.
         let finished_at = ambient.now().max(started_at);
         check_duration(&mut plan, started_at, finished_at);
-        plan.alerts.extend(alerts);
-        complete(&mut run, &plan, &durations, finished_at);
-        let outcome = |was_written, run, plan| SyncOutcome {
-            run,
-            plan,
-            was_written,
-            remarks: remarks.clone(),
-            ended_at: ambient.now(),
-        };
-        if plan.is_empty() || request.writing == Writing::DryRun {
-            if claimed.is_some() {
-                let events = if run.dry_run { Vec::new() } else { events_of(&plan, &run, &[]) };
-                store.run_close(&run, &events).await.map_err(SyncError::Apply)?;
-            }
-            return Ok(outcome(false, run, plan));
+        plan.alerts.extend(of_sources.into_iter().chain(alerts));
+        plan.lists = lists;
+        complete(&mut run, &plan, Work::Steps(&durations), finished_at);
+        let was_written = !plan.is_empty() && request.writing == Writing::Apply;
+        if was_written {
+            watch.permit(&plan)?;
+            apply(store, &plan, &run).await.map_err(SyncError::Apply)?;
+        } else if claimed.is_some() {
+            let events = if run.dry_run { Vec::new() } else { events_of(&plan, &run, &[]) };
+            store.run_close(&run, &events).await.map_err(SyncError::Apply)?;
         }
-        watch.permit(&plan)?;
-        match apply(store, &plan, &run).await {
-            Ok(()) => return Ok(outcome(true, run, plan)),
-            Err(StoreError::Stale { .. }) if attempts < STALE_RETRIES_MAX => attempts += 1,
-            Err(error) => {
-                if claimed.is_none() && !matches!(error, StoreError::Busy { .. }) {
-                    record_failure(store, run, &error).await;
-                }
-                return Err(SyncError::Apply(error));
-            }
-        }
+        Ok(SyncOutcome { run, plan, was_written, remarks: remarks.clone(), ended_at: ambient.now() })
+    })
+    .await;
+    if let (Err(SyncError::Apply(error)), None) = (&outcome, claimed)
+        && !matches!(error, StoreError::Busy { .. })
+    {
+        record_failure(store, begin(), error, ambient.now()).await;
     }
+    outcome
 }
 
 /// Returns what an order asks for, in the words of a run.
@@ -241,8 +235,7 @@ pub async fn sync_imports(
     ambient: &dyn Ambient,
 ) -> Result<SyncOutcome, SyncError> {
     let started_at = ambient.now();
-    let mut attempts = 0;
-    loop {
+    again_while_stale(|| async {
         let today = session_on_or_before(new_york_date(started_at));
         let mut state = store.state_read(&request.environment, today).await.map_err(SyncError::Observe)?;
         let session = request.session.or(state.last_session).unwrap_or(today);
@@ -253,20 +246,14 @@ pub async fn sync_imports(
         let observation = observe(store, rules, &state, session).await?;
         let mut run = new_run(request, session, started_at, ambient.new_run_id());
         let plan = plan_imports(&observation, rules, &state, ids);
-        complete(&mut run, &plan, &[], ambient.now());
-        if plan.universes.is_empty() {
-            let ended_at = ambient.now();
-            return Ok(SyncOutcome { run, plan, was_written: false, remarks: Vec::new(), ended_at });
+        complete_by_hand(store, &mut run, &plan, ambient.now()).await.map_err(SyncError::Observe)?;
+        let was_written = !plan.universes.is_empty();
+        if was_written {
+            apply(store, &plan, &run).await.map_err(SyncError::Apply)?;
         }
-        match apply(store, &plan, &run).await {
-            Ok(()) => {
-                let ended_at = ambient.now();
-                return Ok(SyncOutcome { run, plan, was_written: true, remarks: Vec::new(), ended_at });
-            }
-            Err(StoreError::Stale { .. }) if attempts < STALE_RETRIES_MAX => attempts += 1,
-            Err(error) => return Err(SyncError::Apply(error)),
-        }
-    }
+        Ok(SyncOutcome { run, plan, was_written, remarks: Vec::new(), ended_at: ambient.now() })
+    })
+    .await
 }
 
 /// Returns the date in New York at an instant.

@@ -5,6 +5,7 @@
 mod adoption;
 mod answers;
 mod as_of_facts;
+mod constituent_records;
 mod data_load_store;
 mod described;
 mod entry;
@@ -30,6 +31,7 @@ pub use adoption::{
     ADOPTED_RULE, Additions, AdoptedRule, AdoptedSource, AdoptedUniverse, Adoption, AdoptionRecord, AdoptionUndo,
     Obstacle, OlderDatabase, OlderEntry,
 };
+pub use constituent_records::KeptSource;
 pub use data_load_store::DataLoadStore;
 pub use entry::{EntryShapeError, entry_symbols};
 pub use error::StoreError;

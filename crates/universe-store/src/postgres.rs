@@ -39,7 +39,6 @@ use deadpool_postgres::{Object, Pool};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::Value;
-use universe_core::constituents::ConstituentRecord;
 use universe_core::event::Event;
 use universe_core::identity::SymbolChange;
 use universe_core::market::MarketSession;
@@ -48,6 +47,7 @@ use universe_core::state::{ImportedList, State};
 use universe_core::{Bar, ListingRecord, Observation, Snapshot, Symbol, UniverseId};
 use uuid::Uuid;
 
+use crate::constituent_records::KeptSource;
 use crate::store::Store;
 use crate::{
     ApiKeyRecord, AuditEntry, Backend, ClaimedRun, EventsOf, Inconsistency, IntegrityFacts, Lease, LoadRecord, Loaded,
@@ -434,18 +434,13 @@ impl Store for PostgresStore {
         &self,
         environment: &str,
         id: &UniverseId,
-        record: &ConstituentRecord,
-        now: Timestamp,
+        source: &KeptSource,
     ) -> Result<(), StoreError> {
         let (client, _) = self.ready().await?;
-        Ok(time_machine::constituent_source_put(&client, environment, id, record, now).await?)
+        Ok(time_machine::constituent_source_put(&client, environment, id, source).await?)
     }
 
-    async fn constituent_source_list(
-        &self,
-        environment: &str,
-        id: &UniverseId,
-    ) -> Result<Vec<ConstituentRecord>, StoreError> {
+    async fn constituent_source_list(&self, environment: &str, id: &UniverseId) -> Result<Vec<KeptSource>, StoreError> {
         let (client, _) = self.ready().await?;
         Ok(time_machine::constituent_source_list(&client, environment, id).await?)
     }

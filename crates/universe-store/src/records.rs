@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use universe_core::plan::{Mode, RecordedInterval};
+use universe_core::plan::{Mode, RecordedInterval, Step};
 use universe_core::{Issue, Symbol, UniverseId, Usd};
 use uuid::Uuid;
 
@@ -95,6 +95,9 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
+    /// The kind of a run that went by the rules.
+    pub const SYNC: &'static str = "sync";
+
     /// Returns whether it has ended, in whatever way; nothing about it changes any more.
     #[must_use]
     pub fn is_over(&self) -> bool {
@@ -105,6 +108,14 @@ impl RunRecord {
     #[must_use]
     pub fn recorded_at(&self) -> Timestamp {
         self.finished_at.or(self.started_at).unwrap_or(self.created_at)
+    }
+
+    /// Returns what kind of work it was: a run of the rules, or work by hand, whose name its results have.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        let mut names = self.task_results.as_object().into_iter().flat_map(|results| results.keys());
+        let is_step = |name: &String| Step::ALL.iter().any(|step| step.as_str() == name);
+        names.find(|name| !is_step(name)).map_or(Self::SYNC, String::as_str)
     }
 
     /// Returns how long it took; `None` before it ended, or when it never began.

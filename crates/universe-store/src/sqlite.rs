@@ -36,7 +36,6 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::Value;
-use universe_core::constituents::ConstituentRecord;
 use universe_core::event::Event;
 use universe_core::identity::SymbolChange;
 use universe_core::market::MarketSession;
@@ -45,6 +44,7 @@ use universe_core::state::{ImportedList, State};
 use universe_core::{Bar, ListingRecord, Observation, Snapshot, Symbol, UniverseId};
 use uuid::Uuid;
 
+use crate::constituent_records::KeptSource;
 use crate::{
     ApiKeyRecord, AuditEntry, Backend, ClaimedRun, EventsOf, Inconsistency, IntegrityFacts, Lease, LoadRecord, Loaded,
     MembersAsOf, MembershipRecord, MembershipSpan, MigrationState, Needs, Ordered, OutboxEntry, OutboxSpan,
@@ -323,17 +323,12 @@ impl Store for SqliteStore {
         &self,
         environment: &str,
         id: &UniverseId,
-        record: &ConstituentRecord,
-        now: Timestamp,
+        source: &KeptSource,
     ) -> Result<(), StoreError> {
-        self.connections.write(|db| time_machine::constituent_source_put(db, environment, id, record, now))
+        self.connections.write(|db| time_machine::constituent_source_put(db, environment, id, source))
     }
 
-    async fn constituent_source_list(
-        &self,
-        environment: &str,
-        id: &UniverseId,
-    ) -> Result<Vec<ConstituentRecord>, StoreError> {
+    async fn constituent_source_list(&self, environment: &str, id: &UniverseId) -> Result<Vec<KeptSource>, StoreError> {
         self.connections.read(|db| time_machine::constituent_source_list(db, environment, id))
     }
 

@@ -4,7 +4,6 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::Value;
-use universe_core::constituents::ConstituentRecord;
 use universe_core::event::Event;
 use universe_core::identity::SymbolChange;
 use universe_core::market::MarketSession;
@@ -13,6 +12,7 @@ use universe_core::state::{ImportedList, State};
 use universe_core::{Bar, ListingRecord, Observation, Snapshot, Symbol, UniverseId};
 use uuid::Uuid;
 
+use crate::constituent_records::KeptSource;
 use crate::{
     ApiKeyRecord, AuditEntry, Backend, ClaimedRun, DataLoadStore, EventsOf, Inconsistency, IntegrityFacts, Lease,
     LoadRecord, Loaded, MembersAsOf, MembershipRecord, MembershipSpan, MigrationState, Needs, Ordered, OutboxEntry,
@@ -375,19 +375,14 @@ pub trait Store: DataLoadStore + Send + Sync {
         &self,
         environment: &str,
         id: &UniverseId,
-        record: &ConstituentRecord,
-        now: Timestamp,
+        source: &KeptSource,
     ) -> Result<(), StoreError>;
 
     /// Returns what each source says of the history of a universe, in order of their names.
     ///
     /// # Errors
     /// When the database cannot be read.
-    async fn constituent_source_list(
-        &self,
-        environment: &str,
-        id: &UniverseId,
-    ) -> Result<Vec<ConstituentRecord>, StoreError>;
+    async fn constituent_source_list(&self, environment: &str, id: &UniverseId) -> Result<Vec<KeptSource>, StoreError>;
 
     /// Returns audit entries in order, after a number.
     ///

@@ -113,7 +113,8 @@ pub(crate) fn membership_end<'p>(plan: &'p Plan, change: &Change) -> MembershipE
 /// Returns the memberships that a written universe opens.
 ///
 /// Where the universe has no row of its own yet (it is new, was retired, or another program's entry stands
-/// there), all its members come in; those that the other program had listed already come as `adopted`.
+/// there), all its members come in; those that the other program had listed already come as `adopted`. Who has been
+/// a member since some day of a past that is written with it comes in with that past.
 pub(crate) fn opens<'p>(plan: &'p Plan, universe: &UniversePlan, has_row: bool) -> Vec<MembershipEnd<'p>> {
     if universe.action == Action::Repaired {
         return Vec::new();
@@ -128,6 +129,10 @@ pub(crate) fn opens<'p>(plan: &'p Plan, universe: &UniversePlan, has_row: bool) 
             rank: None,
         }));
     }
+    let past = plan.past.iter().filter(|change| change.id == universe.id).flat_map(|change| &change.intervals);
+    let since_before: BTreeSet<&Symbol> =
+        past.filter(|interval| interval.valid_to.is_none()).map(|interval| &interval.symbol).collect();
+    opens.retain(|end| !since_before.contains(end.symbol));
     // In order of the key, so that a bulk of rows is appended instead of scattered.
     opens.sort_unstable_by(|a, b| a.symbol.cmp(b.symbol));
     opens

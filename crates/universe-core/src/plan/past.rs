@@ -67,6 +67,9 @@ pub struct PlannedPresent<'p> {
 
 /// Compares what is recorded of the sessions before the plan's own with what should have been.
 ///
+/// An interval without an end among those to add is the whole membership of a symbol that the plan goes on with, or
+/// takes in: it stands for the one that the plan would open.
+///
 /// `recorded` are the intervals that answer today, before the plan; `wanted` may overlap and reach past the session.
 /// Returns the intervals to supersede and those to add, none of them where nothing differs.
 #[must_use]
@@ -90,15 +93,20 @@ pub fn plan_past(
     for interval in recorded.iter().filter(is_past) {
         recorded_by_symbol.entry(&interval.symbol).or_default().push(interval);
     }
+    let is_of_today =
+        |interval: &&RecordedInterval| present.session <= interval.valid_from && interval.valid_to.is_none();
+    let of_today: BTreeMap<&Symbol, &RecordedInterval> =
+        recorded.iter().filter(is_of_today).map(|interval| (&interval.symbol, interval)).collect();
     let symbols: BTreeSet<&Symbol> = wanted_by_symbol.keys().chain(recorded_by_symbol.keys()).copied().collect();
     let (mut superseded, mut added) = (Vec::new(), Vec::new());
     for symbol in symbols {
         let wanted = joined(wanted_by_symbol.remove(symbol).unwrap_or_default());
         let recorded = recorded_by_symbol.remove(symbol).unwrap_or_default();
-        // What goes on past the session without a new interval is open; everything else of the past has an end.
+        // Whoever is a member before the session and from it on is one without a break: that interval has no end.
+        let is_member = present.members.contains(symbol);
         let is_open = recorded.iter().any(|interval| interval.valid_to.is_none());
-        let goes_on = is_open && present.members.contains(symbol);
-        let end_of = |until: Date| (until < present.session || !goes_on).then_some(until);
+        let goes_on = is_open && is_member;
+        let end_of = |until: Date| (until < present.session || !is_member).then_some(until);
         let mut wanted: Vec<PastInterval> = wanted
             .into_iter()
             .map(|(from, until)| PastInterval { symbol: symbol.clone(), valid_from: from, valid_to: end_of(until) })
@@ -114,6 +122,9 @@ pub fn plan_past(
         if covers_same(recorded.iter().map(|interval| as_planned(interval)), &wanted, present.session) {
             continue;
         }
+        // What began with the session only is part of the whole.
+        let is_whole = !is_open && wanted.last().is_some_and(|last| last.valid_to.is_none());
+        superseded.extend(of_today.get(symbol).copied().filter(|_| is_whole).cloned());
         for interval in recorded {
             let stands = as_planned(interval);
             if let Some(at) = wanted.iter().position(|wanted| *wanted == stands) {
@@ -206,9 +217,12 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_with_the_plan_gets_its_past_beside_it() {
+    fn what_comes_with_the_plan_has_been_there_since_its_past() {
         let (superseded, added) = planned(&[], &[wanted("A", 2, Some(4)), wanted("A", 6, None)], &["A"]);
-        assert_eq!((superseded, added), (vec![], vec![wanted("A", 2, Some(4)), wanted("A", 6, Some(20))]));
+        assert_eq!((superseded, added), (vec![], vec![wanted("A", 2, Some(4)), wanted("A", 6, None)]));
+        // One whose past ended before comes with the plan.
+        let (superseded, added) = planned(&[], &[wanted("A", 2, Some(4))], &["A"]);
+        assert_eq!((superseded, added), (vec![], vec![wanted("A", 2, Some(4))]));
     }
 
     #[test]
@@ -249,7 +263,8 @@ mod tests {
                 .map(|interval| (interval.valid_from, interval.valid_to.or((!stays).then_some(SESSION))))
                 .collect();
             after.extend(new.iter().map(|interval| (interval.valid_from, interval.valid_to)));
-            if stays && !was_member {
+            // The plan opens a membership for whoever comes with it, but where the past has it open already.
+            if stays && !was_member && new.iter().all(|interval| interval.valid_to.is_some()) {
                 after.push((SESSION, None));
             }
             for day in (1..28).map(|day| date(2024, 1, day)) {

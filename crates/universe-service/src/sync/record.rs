@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::{Value, json};
 use universe_core::event::{Event, RunFacts, events_of_failure, events_of_result, events_of_run};
-use universe_core::plan::{Change, Plan};
+use universe_core::plan::{Cause, Change, Plan, StepStatus};
 use universe_core::planner::{Holds, Undefined};
 use universe_store::{ClaimedRun, RunOrder, RunRecord, Store, StoreError};
 use uuid::Uuid;
@@ -68,8 +68,20 @@ pub(crate) fn claimed_run(claimed: &ClaimedRun, session: Option<Date>) -> RunRec
     }
 }
 
+/// The word for a run that took up lists of members, where runs are listed.
+const LOADED_LISTS: &str = "load_universe";
+
+/// What a run consists of, as its record tells.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Work<'w> {
+    /// The steps of a run of the rules, with their durations in seconds.
+    Steps(&'w [f64]),
+    /// One piece of work by hand, which the cause of its plan names; without a cause, lists were loaded.
+    ByHand,
+}
+
 /// Writes into the record what the plan decided.
-pub(crate) fn complete(run: &mut RunRecord, plan: &Plan, durations: &[f64], finished_at: Timestamp) {
+pub(super) fn complete(run: &mut RunRecord, plan: &Plan, work: Work<'_>, finished_at: Timestamp) {
     run.finished_at = Some(finished_at);
     run.status = if plan.has_failed_step() {
         "completed_with_errors"
@@ -81,17 +93,32 @@ pub(crate) fn complete(run: &mut RunRecord, plan: &Plan, durations: &[f64], fini
     .to_owned();
     run.total_changes = i64::try_from(plan.total_changes()).unwrap_or(i64::MAX);
     run.universes_updated = plan.changed_universes().map(|universe| universe.id.to_string()).collect();
-    let tasks = plan.steps.iter().enumerate().map(|(at, step)| {
-        let result = json!({
-            "status": step.status,
-            "changes": step.changes,
-            "duration_seconds": durations.get(at).copied().unwrap_or(0.0),
-            "notes": step.notes,
-            "error": step.error,
-        });
-        (step.step.as_str().to_owned(), result)
-    });
-    run.task_results = Value::Object(tasks.collect());
+    run.task_results = match work {
+        Work::Steps(durations) => {
+            let tasks = plan.steps.iter().enumerate().map(|(at, step)| {
+                let result = json!({
+                    "status": step.status,
+                    "changes": step.changes,
+                    "duration_seconds": durations.get(at).copied().unwrap_or(0.0),
+                    "notes": step.notes,
+                    "error": step.error,
+                });
+                (step.step.as_str().to_owned(), result)
+            });
+            Value::Object(tasks.collect())
+        }
+        Work::ByHand => {
+            let result = json!({
+                "status": StepStatus::Success,
+                "changes": plan.total_changes(),
+                "duration_seconds": run.duration_seconds().unwrap_or(0.0),
+                "notes": plan.cause.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "error": null,
+            });
+            let kind = plan.cause.as_ref().map_or(LOADED_LISTS, Cause::kind);
+            Value::Object([(kind.to_owned(), result)].into_iter().collect())
+        }
+    };
     run.alerts = json!(plan.alerts);
     let symbols = |changes: &[Change]| -> Vec<String> {
         changes.iter().map(|change| plan.symbol(change.listing).to_string()).collect()
@@ -116,12 +143,31 @@ pub(super) fn events_of(plan: &Plan, run: &RunRecord, offering_names: &[Option<S
     }
 }
 
+/// Writes into the record of work by hand what its plan decided.
+///
+/// It evaluates nothing, so that what waited for approval still does, but for the universes that it changes.
+///
+/// # Errors
+/// When the store cannot be read.
+pub(crate) async fn complete_by_hand(
+    store: &dyn Store,
+    run: &mut RunRecord,
+    plan: &Plan,
+    finished_at: Timestamp,
+) -> Result<(), StoreError> {
+    complete(run, plan, Work::ByHand, finished_at);
+    let before = store.run_as_of(&run.environment, Date::MAX, None).await?;
+    let held = before.and_then(|before| before.held.as_array().cloned()).unwrap_or_default();
+    let is_changed = |held: &Value| plan.universes.iter().any(|universe| held["universe"] == json!(universe.id));
+    run.held = held.into_iter().filter(|held| !is_changed(held)).collect();
+    Ok(())
+}
+
 /// Records that a run failed; when even that is impossible, the caller's error says what is wrong.
-pub(super) async fn record_failure(store: &dyn Store, mut run: RunRecord, error: &StoreError) {
+pub(super) async fn record_failure(store: &dyn Store, mut run: RunRecord, error: &StoreError, failed_at: Timestamp) {
     run.status = "failed".to_owned();
     run.error = Some(error.to_string());
-    run.total_changes = 0;
-    run.universes_updated.clear();
+    run.finished_at = Some(failed_at);
     let events = events_of_failure(&facts_of_run(&run), &error.to_string());
     if let Err(second) = store.run_close(&run, &events).await {
         tracing::warn!(run.id = %run.run_id, error = %second, "the failure of a run could not be recorded");
@@ -136,7 +182,8 @@ pub(crate) fn facts_of_run(run: &RunRecord) -> RunFacts<'_> {
         status: &run.status,
         started_at: run.started_at.unwrap_or(run.created_at),
         finished_at: run.recorded_at(),
-        triggered_by: &run.triggered_by,
+        // Over HTTP the key stands behind it, which is nobody's business who follows events.
+        triggered_by: run.triggered_by.split(':').next().unwrap_or_default(),
         force: run.force,
         steps: &[],
         alerts: &[],

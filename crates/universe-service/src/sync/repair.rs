@@ -7,9 +7,9 @@ use universe_core::plan::Rebalance;
 use universe_core::planner::{DamagedEntry, Standing, plan_repair};
 use universe_core::rule::RuleSet;
 use universe_core::state::RuleMark;
-use universe_store::{IntegrityFacts, Store, StoreError, UniverseFacts, entry_symbols};
+use universe_store::{IntegrityFacts, Store, UniverseFacts, entry_symbols};
 
-use super::{STALE_RETRIES_MAX, SyncOutcome, SyncRequest, Writing, apply, complete, new_run};
+use super::{SyncOutcome, SyncRequest, Writing, again_while_stale, apply, complete_by_hand, new_run};
 use crate::{Ambient, SyncError, damaged_entries};
 
 /// Writes the entries anew that are not what the memberships say, all of them in one transaction.
@@ -25,8 +25,7 @@ pub async fn repair(
     ambient: &dyn Ambient,
 ) -> Result<Option<SyncOutcome>, SyncError> {
     let started_at = ambient.now();
-    let mut attempts = 0;
-    loop {
+    again_while_stale(|| async {
         let facts = store.integrity_read(&request.environment).await.map_err(SyncError::Observe)?;
         let Some(session) = facts.session else { return Ok(None) };
         let damaged = damaged(&facts, rules, session);
@@ -37,21 +36,14 @@ pub async fn repair(
         let plan = plan_repair(&standing, rules, &damaged);
         let mut run = new_run(request, session, started_at, ambient.new_run_id());
         run.mode = plan.mode;
-        complete(&mut run, &plan, &[], ambient.now());
-        let was_written = match request.writing {
-            Writing::DryRun => false,
-            Writing::Apply => match apply(store, &plan, &run).await {
-                Ok(()) => true,
-                Err(StoreError::Stale { .. }) if attempts < STALE_RETRIES_MAX => {
-                    attempts += 1;
-                    continue;
-                }
-                Err(error) => return Err(SyncError::Apply(error)),
-            },
-        };
-        let ended_at = ambient.now();
-        return Ok(Some(SyncOutcome { run, plan, was_written, remarks: Vec::new(), ended_at }));
-    }
+        complete_by_hand(store, &mut run, &plan, ambient.now()).await.map_err(SyncError::Observe)?;
+        let was_written = request.writing == Writing::Apply;
+        if was_written {
+            apply(store, &plan, &run).await.map_err(SyncError::Apply)?;
+        }
+        Ok(Some(SyncOutcome { run, plan, was_written, remarks: Vec::new(), ended_at: ambient.now() }))
+    })
+    .await
 }
 
 fn damaged(facts: &IntegrityFacts, rules: &RuleSet, session: Date) -> Vec<DamagedEntry> {

@@ -1,7 +1,5 @@
 //! Every interval of membership, one universe after the other.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use jiff::civil::Date;
 use universe_core::expression::SetExpression;
@@ -11,6 +9,7 @@ use universe_store::{MembershipRecord, RunVersion, Store};
 use uuid::Uuid;
 
 use super::{Selection, all};
+use crate::known::Known;
 use crate::{Ambient, LookupError, new_york_date, resolve};
 
 /// The intervals of some universes, which are read one universe at a time: memory holds one of them.
@@ -18,7 +17,8 @@ pub struct Intervals<'s> {
     store: &'s dyn Store,
     environment: String,
     known_at: Option<Timestamp>,
-    runs: BTreeMap<i64, RunVersion>,
+    /// Every run, in order of their numbers.
+    runs: Vec<RunVersion>,
     /// The universes, in order of address.
     pub universes: Vec<UniverseId>,
     /// The newest session that was synchronized: the last day of what lasts.
@@ -75,8 +75,7 @@ pub async fn interval_export<'s>(
     let is_known = |version: &&RunVersion| selection.known_at.is_none_or(|known_at| version.recorded_at <= known_at);
     let sessions = versions.iter().filter(is_known).filter_map(|version| version.session);
     let last_session = if selection.known_at.is_some() { sessions.max() } else { state.last_session };
-    let runs = versions.into_iter().map(|version| (version.run_number, version)).collect();
-    Ok(Intervals { store, environment, known_at: selection.known_at, runs, universes, last_session })
+    Ok(Intervals { store, environment, known_at: selection.known_at, runs: versions, universes, last_session })
 }
 
 impl Intervals<'_> {
@@ -87,33 +86,18 @@ impl Intervals<'_> {
     pub async fn of(&self, id: &UniverseId) -> Result<Vec<IntervalRow>, LookupError> {
         let failed = |source| LookupError::Store { asked: id.to_string(), source };
         let intervals = self.store.membership_list(&self.environment, Some(id), None).await.map_err(failed)?;
-        let mut rows: Vec<IntervalRow> = intervals.into_iter().filter_map(|interval| self.as_known(interval)).collect();
+        let known = Known::at(&self.runs, self.known_at);
+        let row = |interval: MembershipRecord| {
+            let interval = known.interval(interval)?;
+            let id = |number| known.version(number).map(|version| version.run_id);
+            let (opened_run, closed_run) = (id(interval.opened_run), interval.closed_run.and_then(id));
+            Some(IntervalRow { opened_run, closed_run, interval })
+        };
+        let mut rows: Vec<IntervalRow> = intervals.into_iter().filter_map(row).collect();
         rows.sort_by(|a, b| {
             let key = |row: &IntervalRow| (row.interval.valid_from, row.interval.opened_run);
             a.interval.symbol.cmp(&b.interval.symbol).then_with(|| key(a).cmp(&key(b)))
         });
         Ok(rows)
-    }
-
-    /// An interval as it was known: not at all before it was opened, and open before it was closed.
-    fn as_known(&self, mut interval: MembershipRecord) -> Option<IntervalRow> {
-        let is_known = |number: i64| {
-            let recorded_at = self.runs.get(&number).map(|run| run.recorded_at);
-            self.known_at.is_none_or(|known_at| recorded_at.is_some_and(|at| at <= known_at))
-        };
-        // What was corrected answers only for what was known before.
-        if !is_known(interval.opened_run) || interval.superseded_run.is_some_and(is_known) {
-            return None;
-        }
-        if interval.closed_run.is_some_and(|closed| !is_known(closed)) {
-            (interval.valid_to, interval.closed_run, interval.closed_reason) = (None, None, None);
-            (interval.closed_cap, interval.closed_rank) = (None, None);
-        }
-        let id = |number: i64| self.runs.get(&number).map(|run| run.run_id);
-        Some(IntervalRow {
-            opened_run: id(interval.opened_run),
-            closed_run: interval.closed_run.and_then(id),
-            interval,
-        })
     }
 }

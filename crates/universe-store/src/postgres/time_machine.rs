@@ -1,15 +1,14 @@
 //! Corrections of the recorded past, and what sources say of it.
 
 use deadpool_postgres::{Object, Transaction};
-use jiff::Timestamp;
 use jiff::civil::Date;
 use tokio_postgres::types::Json;
 use universe_core::UniverseId;
-use universe_core::constituents::ConstituentRecord;
 use universe_core::plan::PastChange;
 
 use super::failure::Failure;
-use crate::StoreError;
+use crate::constituent_records::SourceContent;
+use crate::{KeptSource, StoreError};
 
 const UNIVERSE_ID: &str = "select universe_id from universe.universe where environment = $1 and type = $2 and key = $3";
 
@@ -39,7 +38,7 @@ on conflict (environment, type, key, source) do update
 set record = excluded.record, loaded_at = excluded.loaded_at";
 
 const SOURCES: &str = "\
-select record
+select record, loaded_at
 from universe.constituent_source
 where environment = $1 and type = $2 and key = $3
 order by source collate \"C\"";
@@ -103,11 +102,12 @@ pub(super) async fn constituent_source_put(
     client: &Object,
     environment: &str,
     id: &UniverseId,
-    record: &ConstituentRecord,
-    now: Timestamp,
+    source: &KeptSource,
 ) -> Result<(), Failure> {
     let (universe_type, key) = (id.universe_type.as_str(), id.key());
-    client.execute(SOURCE_PUT, &[&environment, &universe_type, &key, &record.source, &Json(record), &now]).await?;
+    let content = Json(source.content());
+    let (name, loaded_at) = (&source.record.source, &source.loaded_at);
+    client.execute(SOURCE_PUT, &[&environment, &universe_type, &key, name, &content, loaded_at]).await?;
     Ok(())
 }
 
@@ -115,11 +115,11 @@ pub(super) async fn constituent_source_list(
     client: &Object,
     environment: &str,
     id: &UniverseId,
-) -> Result<Vec<ConstituentRecord>, Failure> {
+) -> Result<Vec<KeptSource>, Failure> {
     let rows = client.query(SOURCES, &[&environment, &id.universe_type.as_str(), &id.key()]).await?;
-    let record = |row: &tokio_postgres::Row| {
-        let Json(record): Json<ConstituentRecord> = row.try_get(0)?;
-        Ok(record)
+    let source = |row: &tokio_postgres::Row| {
+        let Json(content): Json<SourceContent> = row.try_get(0)?;
+        Ok(content.kept(row.try_get(1)?))
     };
-    rows.iter().map(record).collect()
+    rows.iter().map(source).collect()
 }

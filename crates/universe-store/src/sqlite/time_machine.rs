@@ -1,13 +1,12 @@
 //! Corrections of the recorded past, and what sources say of it.
 
-use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use universe_core::UniverseId;
-use universe_core::constituents::ConstituentRecord;
 use universe_core::plan::PastChange;
 
-use super::values::{DayText, text};
-use crate::StoreError;
+use super::values::{DayText, Instant, text};
+use crate::constituent_records::SourceContent;
+use crate::{KeptSource, StoreError};
 
 /// Supersedes intervals and adds those that take their place.
 pub(super) fn past_write(
@@ -80,8 +79,7 @@ pub(super) fn constituent_source_put(
     db: &Connection,
     environment: &str,
     id: &UniverseId,
-    record: &ConstituentRecord,
-    now: Timestamp,
+    source: &KeptSource,
 ) -> Result<(), StoreError> {
     let mut statement = db.prepare_cached(
         "insert into universe_constituent_source (environment, type, key, source, record, loaded_at)
@@ -89,9 +87,16 @@ pub(super) fn constituent_source_put(
         on conflict (environment, type, key, source) do update
         set record = excluded.record, loaded_at = excluded.loaded_at",
     )?;
-    let content = serde_json::to_string(record).map_err(|error| StoreError::Driver(error.to_string()))?;
+    let content = serde_json::to_string(&source.content()).map_err(|error| StoreError::Driver(error.to_string()))?;
     let (universe_type, key) = (id.universe_type.as_str(), id.key());
-    statement.execute(params![environment, universe_type, key, record.source, content, now.to_string()])?;
+    statement.execute(params![
+        environment,
+        universe_type,
+        key,
+        source.record.source,
+        content,
+        source.loaded_at.to_string()
+    ])?;
     Ok(())
 }
 
@@ -99,22 +104,22 @@ pub(super) fn constituent_source_list(
     db: &Connection,
     environment: &str,
     id: &UniverseId,
-) -> Result<Vec<ConstituentRecord>, StoreError> {
+) -> Result<Vec<KeptSource>, StoreError> {
     let mut statement = db.prepare_cached(
-        "select record
+        "select record, loaded_at
         from universe_constituent_source
         where environment = ?1 and type = ?2 and key = ?3
         order by source",
     )?;
     let mut rows = statement.query(params![environment, id.universe_type.as_str(), id.key()])?;
-    let mut records = Vec::new();
+    let mut sources = Vec::new();
     while let Some(row) = rows.next()? {
         let content = text(row, 0)?.unwrap_or_default();
-        let record = serde_json::from_str(content);
-        records.push(record.map_err(|error| StoreError::Inconsistent {
+        let content: SourceContent = serde_json::from_str(content).map_err(|error| StoreError::Inconsistent {
             table: "constituent_source",
             detail: format!("a record of {id} cannot be read: {error}"),
-        })?);
+        })?;
+        sources.push(content.kept(row.get::<_, Instant>(1)?.0));
     }
-    Ok(records)
+    Ok(sources)
 }

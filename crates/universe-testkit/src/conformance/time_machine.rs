@@ -7,7 +7,7 @@ use universe_core::Symbol;
 use universe_core::constituents::{ConstituentInterval, ConstituentRecord, Dating};
 use universe_core::plan::{PastChange, PastInterval, Plan, PlannedPresent, RecordedInterval, plan_past};
 use universe_core::state::Override;
-use universe_store::{MembershipRecord, OverrideRecord, StoreError};
+use universe_store::{KeptSource, MembershipRecord, OverrideRecord, StoreError};
 use uuid::Uuid;
 
 use super::Subject;
@@ -105,7 +105,23 @@ pub async fn superseding_what_is_not_there_is_refused(subject: &Subject) {
 
 /// Sources are kept side by side; one that speaks again replaces what it said.
 pub async fn sources_are_kept_side_by_side(subject: &Subject) {
-    let record = |source: &str, by: Date| ConstituentRecord {
+    let record = |source: &str, by: Date, number: u32| KeptSource {
+        record: content(source, by),
+        quorum: 1 + number as usize,
+        loaded_at: instant(number),
+    };
+    let (store, id) = (subject.store(), universe("stock_universe:index_sp500"));
+    for source in [record("wiki", MONDAY, 0), record("mit", MONDAY, 1), record("wiki", TUESDAY, 2)] {
+        store.constituent_source_put(ENVIRONMENT, &id, &source).await.expect("kept");
+    }
+    let kept = store.constituent_source_list(ENVIRONMENT, &id).await.expect("reads");
+    assert_eq!(kept, [record("mit", MONDAY, 1), record("wiki", TUESDAY, 2)]);
+    let other = store.constituent_source_list(ENVIRONMENT, &universe(TOP)).await.expect("reads");
+    assert_eq!(other, []);
+}
+
+fn content(source: &str, by: Date) -> ConstituentRecord {
+    ConstituentRecord {
         source: source.to_owned(),
         first: MONDAY,
         last: WEDNESDAY,
@@ -115,17 +131,7 @@ pub async fn sources_are_kept_side_by_side(subject: &Subject) {
             from: Dating::by(by),
             until: Some(Dating::on(WEDNESDAY)),
         }],
-    };
-    let (store, id) = (subject.store(), universe("stock_universe:index_sp500"));
-    for (number, record) in [record("wiki", MONDAY), record("mit", MONDAY), record("wiki", TUESDAY)].iter().enumerate()
-    {
-        let now = instant(u32::try_from(number).expect("few"));
-        store.constituent_source_put(ENVIRONMENT, &id, record, now).await.expect("kept");
     }
-    let kept = store.constituent_source_list(ENVIRONMENT, &id).await.expect("reads");
-    assert_eq!(kept, [record("mit", MONDAY), record("wiki", TUESDAY)]);
-    let other = store.constituent_source_list(ENVIRONMENT, &universe(TOP)).await.expect("reads");
-    assert_eq!(other, []);
 }
 
 /// A word about a member is part of the state of the sessions that it holds for, until it is withdrawn or replaced.

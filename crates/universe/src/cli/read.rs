@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use universe_core::Symbol;
 use universe_core::expression::SetExpression;
 use universe_core::rule::RuleSet;
 use universe_service::{Answer, Footing, LookupError, Question, later_symbols, look_up, resolve};
-use universe_store::Store;
+use universe_store::{RunRecord, Store};
 
 use super::arguments::{Global, Runs, Show};
 use super::output::{self, Rows};
@@ -123,10 +123,12 @@ pub(crate) async fn show(global: &Global, config: &Config, command: &Show) -> an
 pub(crate) async fn runs(global: &Global, config: &Config, command: &Runs) -> anyhow::Result<u8> {
     let store = session::open_store(global, config).await?;
     let runs = store.run_list(session::environment(config), command.limit, 0).await?;
-    output::print(global, &runs, || Rows {
+    let data: Vec<Value> = runs.iter().map(told).collect();
+    output::print(global, &data, || Rows {
         columns: vec![
             "run_id",
             "session",
+            "kind",
             "mode",
             "status",
             "changes",
@@ -142,7 +144,9 @@ pub(crate) async fn runs(global: &Global, config: &Config, command: &Runs) -> an
                 vec![
                     run.run_id.to_string(),
                     run.session.map(|session| session.to_string()).unwrap_or_default(),
-                    run.mode.as_str().to_owned(),
+                    run.kind().to_owned(),
+                    // Work by hand goes by no rules, all or some.
+                    if run.kind() == RunRecord::SYNC { run.mode.as_str() } else { "" }.to_owned(),
                     run.status.clone(),
                     run.total_changes.to_string(),
                     run.universes_updated.len().to_string(),
@@ -154,6 +158,13 @@ pub(crate) async fn runs(global: &Global, config: &Config, command: &Runs) -> an
             .collect(),
     })?;
     Ok(EXIT_DONE)
+}
+
+/// A run as programs read it.
+fn told(run: &RunRecord) -> Value {
+    let mut told = json!(run);
+    told["kind"] = json!(run.kind());
+    told
 }
 
 /// Answers a question; of a universe that only a rule knows yet, says how it comes to members.

@@ -8,8 +8,8 @@ use universe_core::identity::Tenure;
 use universe_core::planner::explain::Question;
 use universe_core::{Symbol, UniverseId, previous_session};
 use universe_service::{
-    ExplainQuestion, Explanation, HistoryLine, ListingHistory, RecordedChange, explain_membership, history_lines,
-    listing_history,
+    ExplainQuestion, Explanation, HistoryLine, HistoryQuestion, ListingHistory, RecordedChange, as_known,
+    explain_membership, listing_history, universe_history,
 };
 use universe_store::Store;
 
@@ -25,7 +25,8 @@ pub(crate) async fn explain(global: &Global, config: &Config, command: &Explain)
     let environment = session::environment(config);
     let universe = session::universe_of(&*store, &rules, environment, &command.universe).await?;
     let symbol = session::symbol_of(&command.symbol)?;
-    let question = ExplainQuestion { environment, universe: &universe, symbol: &symbol, as_of: command.as_of };
+    let (as_of, known_at) = (command.as_of, command.known_at);
+    let question = ExplainQuestion { environment, universe: &universe, symbol: &symbol, as_of, known_at };
     let explanation = explain_membership(&*store, &rules, question).await?;
     if global.format == Format::Table {
         output::write_out(&told(&explanation))?;
@@ -51,8 +52,9 @@ fn told(explanation: &Explanation) -> String {
     });
     if let Some(verdict) = &explanation.by_rule {
         let is_member = if verdict.is_member { "in" } else { "out" };
-        lines
-            .push(format!("rule {} (version {}): {is_member}, {}", verdict.rule, verdict.rule_version, verdict.reason));
+        let was_member = if verdict.was_member { "a member" } else { "no member" };
+        let (rule, version, reason) = (&verdict.rule, &verdict.rule_version, verdict.reason);
+        lines.push(format!("rule {rule} (version {version}): {is_member}, {reason}; {was_member} the session before"));
         let deciding = verdict.deciding();
         lines.extend(verdict.questions.iter().map(|question| {
             let decides = if Some(question) == deciding { "  <- decides" } else { "" };
@@ -96,43 +98,51 @@ pub(crate) async fn history(global: &Global, config: &Config, command: &History)
     let rules = session::rules(&*store, config).await?;
     let environment = session::environment(config);
     match session::universe_of(&*store, &rules, environment, &command.subject).await {
-        Ok(universe) => universe_history(global, &*store, environment, &universe, command).await,
+        Ok(universe) => of_universe(global, &*store, environment, &universe, command).await,
         Err(unknown) => {
             let Ok(symbol) = session::symbol_of(&command.subject) else { return Err(unknown) };
-            symbol_history(global, &*store, environment, &symbol, command, unknown).await
+            of_symbol(global, &*store, environment, &symbol, command, unknown).await
         }
     }
 }
 
-async fn universe_history(
+async fn of_universe(
     global: &Global,
     store: &dyn Store,
     environment: &str,
     universe: &UniverseId,
     command: &History,
 ) -> anyhow::Result<u8> {
-    let rows = store.membership_list(environment, Some(universe), None).await?;
-    let versions = store.version_list(environment).await?;
-    let mut lines = history_lines(&rows, &versions);
-    lines.retain(|line| is_within(line.change.session, command));
-    keep_newest(&mut lines, command);
-    let data = json!({"universe": universe, "from": command.from, "to": command.to, "changes": lines});
-    output::print(global, &data, || Rows {
-        columns: vec!["session", "change", "symbol", "reason", "rank", "market_cap", "run_id"],
-        rows: lines.iter().map(|line| change_row(line, global.format)).collect(),
+    let History { from, to, known_at, .. } = *command;
+    let mut history = universe_history(store, HistoryQuestion { environment, universe, from, to, known_at }).await?;
+    keep_newest(&mut history.changes, command);
+    // Only what sources of an index say has windows.
+    let has_windows = global.format != Format::Table || history.changes.iter().any(|line| line.not_before.is_some());
+    output::print(global, &history, || {
+        let mut columns = vec!["session", "change", "symbol", "reason", "rank", "market_cap", "run_id"];
+        if has_windows {
+            columns.insert(1, "not_before");
+        }
+        Rows {
+            columns,
+            rows: history.changes.iter().map(|line| change_row(line, global.format, has_windows)).collect(),
+        }
     })?;
-    let sessions: BTreeSet<Date> = lines.iter().map(|line| line.change.session).collect();
-    output::remark(global, &format!("{} changes in {} sessions", lines.len(), sessions.len()));
+    for remark in &history.remarks {
+        output::remark(global, &format!("note: {remark}"));
+    }
+    let sessions: BTreeSet<Date> = history.changes.iter().map(|line| line.change.session).collect();
+    output::remark(global, &format!("{} changes in {} sessions", history.changes.len(), sessions.len()));
     Ok(EXIT_DONE)
 }
 
-fn change_row(line: &HistoryLine, format: Format) -> Vec<String> {
+fn change_row(line: &HistoryLine, format: Format, has_windows: bool) -> Vec<String> {
     let change = &line.change;
     let cap = change.market_cap.map(|cap| match format {
         Format::Table => cap.to_string(),
         Format::Csv | Format::Json => cap.0.to_string(),
     });
-    vec![
+    let mut row = vec![
         change.session.to_string(),
         change.action.to_owned(),
         line.symbol.to_string(),
@@ -140,10 +150,14 @@ fn change_row(line: &HistoryLine, format: Format) -> Vec<String> {
         change.rank.map(|rank| rank.to_string()).unwrap_or_default(),
         cap.unwrap_or_default(),
         change.run_id.map(|run| run.to_string()).unwrap_or_default(),
-    ]
+    ];
+    if has_windows {
+        row.insert(1, line.not_before.map(|day| day.to_string()).unwrap_or_default());
+    }
+    row
 }
 
-async fn symbol_history(
+async fn of_symbol(
     global: &Global,
     store: &dyn Store,
     environment: &str,
@@ -152,16 +166,18 @@ async fn symbol_history(
     unknown: anyhow::Error,
 ) -> anyhow::Result<u8> {
     let history = listing_history(store, environment, symbol, command.to).await?;
-    let ListingHistory { also_known_as, memberships: mut rows, other_listings } = history;
+    let ListingHistory { also_known_as, memberships: rows, other_listings } = history;
     if rows.is_empty() && other_listings.is_empty() {
         return Err(unknown.context(format!("{symbol} was never in any universe")));
     }
+    let mut rows = as_known(rows, &store.version_list(environment).await?, command.known_at);
     rows.retain(|row| row.is_in_force() && row.overlaps(command.from, command.to));
     keep_newest(&mut rows, command);
     let data = json!({
         "symbol": symbol,
         "from": command.from,
         "to": command.to,
+        "known_at": command.known_at,
         "also_known_as": also_known_as,
         "memberships": rows,
         "other_listings": other_listings,
@@ -203,10 +219,6 @@ fn had(tenure: &Tenure) -> String {
         (None, Some(until)) => format!("was {symbol} until {until}"),
         (Some(from), Some(until)) => format!("was {symbol} from {from} until {until}"),
     }
-}
-
-fn is_within(session: Date, command: &History) -> bool {
-    command.from.is_none_or(|from| from <= session) && command.to.is_none_or(|to| session <= to)
 }
 
 fn keep_newest<T>(lines: &mut Vec<T>, command: &History) {

@@ -11,7 +11,8 @@ use serde_json::json;
 use universe_core::expression::SetExpression;
 use universe_core::{Symbol, UniverseId};
 use universe_service::{
-    Body, ExplainError, ExplainQuestion, LookupError, explain_membership, history_lines, nearest_keys, resolve,
+    Body, ExplainError, ExplainQuestion, HistoryQuestion, LookupError, explain_membership, nearest_keys, resolve,
+    universe_history,
 };
 use universe_store::MembershipRecord;
 use utoipa::IntoParams;
@@ -52,10 +53,6 @@ impl Span {
             _ => Ok(self),
         }
     }
-
-    fn holds(&self, session: Date) -> bool {
-        self.from.is_none_or(|from| from <= session) && self.to.is_none_or(|to| session <= to)
-    }
 }
 
 /// Say why a symbol is in a universe, or is not
@@ -86,7 +83,7 @@ pub(crate) async fn explain(
     let symbol = symbol_of(&symbol)?;
     let rules = app.rules.load();
     let environment = app.daemon.environment.as_str();
-    let question = ExplainQuestion { environment, universe: &universe, symbol: &symbol, as_of };
+    let question = ExplainQuestion { environment, universe: &universe, symbol: &symbol, as_of, known_at: None };
     let explanation = explain_membership(&*app.daemon.store, &rules, question).await?;
     Ok(send(&Body::json(&json!(explanation)), &headers))
 }
@@ -114,12 +111,11 @@ pub(crate) async fn list_universe_history(
 ) -> Result<Response, Problem> {
     let span = span.checked()?;
     let universe = universe_of(&app, &universe)?;
-    let (store, environment) = (&*app.daemon.store, app.daemon.environment.as_str());
-    let rows = store.membership_list(environment, Some(&universe), None).await?;
-    let mut changes = history_lines(&rows, &store.version_list(environment).await?);
-    changes.retain(|line| span.holds(line.change.session));
-    let answer = json!({"universe": universe, "from": span.from, "to": span.to, "changes": changes});
-    Ok(send(&Body::json(&answer), &headers))
+    let Span { from, to } = span;
+    let environment = app.daemon.environment.as_str();
+    let question = HistoryQuestion { environment, universe: &universe, from, to, known_at: None };
+    let history = universe_history(&*app.daemon.store, question).await?;
+    Ok(send(&Body::json(&json!(history)), &headers))
 }
 
 /// List every universe that a symbol was ever in

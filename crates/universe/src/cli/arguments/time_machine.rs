@@ -1,9 +1,10 @@
 //! Commands about the past, and about why.
 
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::day;
+use super::{day, instant};
 
 #[derive(Args)]
 pub(crate) struct Diff {
@@ -30,6 +31,9 @@ pub(crate) struct Explain {
     /// The session that the answer is for, instead of the last one synchronized
     #[arg(long, value_name = "DATE", value_parser = day)]
     pub(crate) as_of: Option<Date>,
+    /// What was known at this instant (2024-01-03T12:00:00Z)
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    pub(crate) known_at: Option<Timestamp>,
 }
 
 #[derive(Args)]
@@ -43,6 +47,9 @@ pub(crate) struct History {
     /// The last session
     #[arg(long, value_name = "DATE", value_parser = day)]
     pub(crate) to: Option<Date>,
+    /// What was known at this instant (2024-01-03T12:00:00Z)
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    pub(crate) known_at: Option<Timestamp>,
     /// Only the newest so many lines
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: Option<u32>,
