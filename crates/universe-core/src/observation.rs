@@ -260,6 +260,18 @@ impl TextColumn {
         self.codes.push(code);
     }
 
+    /// Returns how many listings it has a place for.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.codes.len()
+    }
+
+    /// Returns whether it has no listings.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.codes.is_empty()
+    }
+
     /// Returns the value of one listing.
     #[must_use]
     pub fn value(&self, listing: usize) -> Option<&str> {
@@ -284,5 +296,12 @@ impl TextColumn {
     #[must_use]
     pub fn values(&self) -> &[CompactString] {
         &self.values
+    }
+}
+
+/// The values count, and not the numbers that they have.
+impl PartialEq for TextColumn {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && (0..self.len()).all(|listing| self.value(listing) == other.value(listing))
     }
 }

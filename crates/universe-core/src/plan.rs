@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::market::{MarketCondition, Regime};
 use crate::state::ImportedList;
-use crate::{Category, Symbol, UniverseId, Usd};
+use crate::{Category, Symbol, TextColumn, UniverseId, Usd};
 
 pub use past::{PastChange, PastInterval, PlannedPresent, RecordedInterval, plan_past};
 pub use render::render_diff;
@@ -80,6 +80,8 @@ pub struct Plan {
     pub symbols: Vec<Symbol>,
     /// The market cap of each listing as decided; those behind the observed ones have none.
     pub caps: Vec<Option<Usd>>,
+    /// The sector of each observed listing; shorter than the symbols, like what was observed.
+    pub sectors: TextColumn,
     /// The listings whose recorded cap is to be rewritten.
     pub caps_moved: Vec<u32>,
     /// The universes that something happens to, in order of address.

@@ -6,12 +6,11 @@ use std::pin::Pin;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use universe_core::expression::{Address, SetExpression, SetExpressionError};
-use universe_core::planner::deciding_rule;
 use universe_core::rule::RuleSet;
 use universe_core::{Symbol, UniverseId, UniverseType, nearest, session_on_or_before};
 use universe_store::{MemberRecord, Store, StoreError};
 
-use crate::{Footing, Standing};
+use crate::{Footing, Recorded, Standing};
 
 /// A question about the members of a universe.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +69,15 @@ pub enum LookupError {
     },
 }
 
+/// How much is to be said of members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Who they are, in order of rank where there is one.
+    Symbols,
+    /// Their names, market caps and sectors too.
+    Figures,
+}
+
 /// Answers a question about a universe, an alias, or a set expression.
 ///
 /// A day that is no session is answered for the session before it, and the answer says so.
@@ -82,6 +90,20 @@ pub async fn look_up(
     asked: &str,
     question: Question<'_>,
 ) -> Result<Answer, LookupError> {
+    look_up_in(Recorded { store, past: None }, rules, asked, question, Detail::Figures).await
+}
+
+/// As [`look_up`], from memory where the past is kept there; says of members what is asked for.
+///
+/// # Errors
+/// When the text does not parse, names no universe, or the store fails.
+pub async fn look_up_in(
+    recorded: Recorded<'_>,
+    rules: &RuleSet,
+    asked: &str,
+    question: Question<'_>,
+    detail: Detail,
+) -> Result<Answer, LookupError> {
     let expression = SetExpression::parse(asked)?;
     let session = question.as_of.map(session_on_or_before);
     let mut remarks = Vec::new();
@@ -92,16 +114,16 @@ pub async fn look_up(
     }
     let question = Question { as_of: session, ..question };
     let failed = |source| LookupError::Store { asked: asked.to_owned(), source };
-    let universes = store.universe_list(question.environment).await.map_err(failed)?;
-    let known: Vec<UniverseId> = universes.into_iter().map(|universe| universe.id).collect();
-    let footing = Footing::find(store, question.environment, session, question.known_at).await.map_err(failed)?;
+    let known = recorded.universe_ids(question.environment).await.map_err(failed)?;
+    let footing = recorded.footing(question).await.map_err(failed)?;
+    let lookup = Lookup { recorded, rules, known: &known, footing: &footing, question, detail };
     if let SetExpression::Universe(address) = &expression {
         let id = resolve(address, &known, rules)?;
-        return one(store, rules, id, question, &footing, remarks).await;
+        return lookup.one(id, remarks).await;
     }
-    let mut parts = Parts { footing: &footing, known_since: None, held: false, remarks };
-    let members = combined(store, rules, &known, &expression, question, &mut parts).await?;
-    let Parts { known_since, held, remarks, .. } = parts;
+    let mut parts = Parts { known_since: None, held: false, remarks };
+    let members = lookup.combined(&expression, &mut parts).await?;
+    let Parts { known_since, held, remarks } = parts;
     Ok(Answer {
         id: None,
         name: asked.to_owned(),
@@ -142,101 +164,96 @@ pub fn resolve(address: &Address, known: &[UniverseId], rules: &RuleSet) -> Resu
 /// # Errors
 /// When there never was such a universe, or the store fails.
 pub(crate) async fn one(
-    store: &dyn Store,
+    recorded: Recorded<'_>,
     rules: &RuleSet,
     id: UniverseId,
     question: Question<'_>,
     footing: &Footing,
-    mut remarks: Vec<String>,
+    detail: Detail,
 ) -> Result<Answer, LookupError> {
-    let failed = |source| LookupError::Store { asked: id.to_string(), source };
-    let found =
-        store.member_list(question.environment, &id, question.as_of, question.known_at).await.map_err(failed)?;
-    let Some(found) = found else {
-        let known = store.universe_list(question.environment).await.map_err(failed)?;
-        let known: Vec<UniverseId> = known.into_iter().map(|universe| universe.id).collect();
-        return Err(LookupError::Unknown { asked: id.to_string(), hint: hint(id.key(), known.iter()) });
-    };
-    if let (Some(as_of), Some(since)) = (found.as_of, found.known_since)
-        && as_of < since
-    {
-        remarks.push(format!("nothing is known of {id} before {since}, so this is no answer for {as_of}"));
-    }
-    let mut members = found.members;
-    let is_past = question.as_of.is_some() || question.known_at.is_some();
-    let rule = deciding_rule(rules, &id, found.universe.rule.as_deref());
-    if is_past && found.universe.is_ranked && rule.is_some_and(|rule| rule.metric.is_market_cap()) {
-        rank_by_cap(&mut members);
-    }
-    let standing = footing.standing(question.as_of, found.known_since, footing.holds(&id));
-    if let (Some(as_of), Some(1..), Some(source)) = (question.as_of, standing.source_age_sessions, footing.session) {
-        remarks.push(format!("{as_of} was not synchronized; these are the members as of {source}"));
-    }
-    Ok(Answer {
-        name: found.universe.name,
-        id: Some(id),
-        as_of: found.as_of,
-        members,
-        known_since: found.known_since,
-        standing,
-        remarks,
-    })
+    Lookup { recorded, rules, known: &[], footing, question, detail }.one(id, Vec::new()).await
 }
 
-/// Puts the members of a past session in the order that a rule gives them which ranks by market cap.
-///
-/// The order of an entry is not kept, but follows from the caps of the session.
-fn rank_by_cap(members: &mut [MemberRecord]) {
-    members.sort_by(|a, b| b.market_cap.cmp(&a.market_cap).then_with(|| a.symbol.cmp(&b.symbol)));
-    for (rank, member) in (1..).zip(members) {
-        member.rank = Some(rank);
-    }
+/// What answers to one question have in common.
+struct Lookup<'l> {
+    recorded: Recorded<'l>,
+    rules: &'l RuleSet,
+    known: &'l [UniverseId],
+    footing: &'l Footing,
+    /// Its day is a session.
+    question: Question<'l>,
+    detail: Detail,
 }
 
 /// Members by symbol, as they come.
 type Combined<'f> = Pin<Box<dyn Future<Output = Result<BTreeMap<Symbol, MemberRecord>, LookupError>> + Send + 'f>>;
 
 /// What the universes of an expression have in common.
-struct Parts<'f> {
-    footing: &'f Footing,
+struct Parts {
     /// The first session of which all of them know anything.
     known_since: Option<Date>,
     held: bool,
     remarks: Vec<String>,
 }
 
-/// Combines universes. The recursion is as deep as the expression, which its parser limits.
-fn combined<'f>(
-    store: &'f dyn Store,
-    rules: &'f RuleSet,
-    known: &'f [UniverseId],
-    expression: &'f SetExpression,
-    question: Question<'f>,
-    parts: &'f mut Parts<'_>,
-) -> Combined<'f> {
-    Box::pin(async move {
-        let (left, right) = match expression {
-            SetExpression::Universe(address) => {
-                let id = resolve(address, known, rules)?;
-                let answer = one(store, rules, id, question, parts.footing, Vec::new()).await?;
-                parts.held |= answer.standing.held;
-                parts.known_since = parts.known_since.max(answer.known_since);
-                parts.remarks.extend(
-                    answer.remarks.into_iter().filter(|remark| !parts.remarks.contains(remark)).collect::<Vec<_>>(),
-                );
-                // A rank within one universe means nothing in a combination.
-                let members = answer.members.into_iter().map(|m| (m.symbol.clone(), MemberRecord { rank: None, ..m }));
-                return Ok(members.collect());
-            }
-            SetExpression::Union(left, right)
-            | SetExpression::Intersection(left, right)
-            | SetExpression::Difference(left, right) => (left, right),
+impl Lookup<'_> {
+    /// Answers for one universe.
+    async fn one(&self, id: UniverseId, mut remarks: Vec<String>) -> Result<Answer, LookupError> {
+        let (question, footing) = (self.question, self.footing);
+        let failed = |source| LookupError::Store { asked: id.to_string(), source };
+        let found = self.recorded.members(self.rules, &id, question, self.detail).await.map_err(failed)?;
+        let Some(found) = found else {
+            return Err(LookupError::Unknown { asked: id.to_string(), hint: hint(id.key(), self.known.iter()) });
         };
-        let mut members = combined(store, rules, known, left, question, parts).await?;
-        let others = combined(store, rules, known, right, question, parts).await?;
-        combine(expression, &mut members, others);
-        Ok(members)
-    })
+        if let (Some(as_of), Some(since)) = (found.as_of, found.known_since)
+            && as_of < since
+        {
+            remarks.push(format!("nothing is known of {id} before {since}, so this is no answer for {as_of}"));
+        }
+        let standing = footing.standing(question.as_of, found.known_since, footing.holds(&id));
+        if let (Some(as_of), Some(1..), Some(source)) = (question.as_of, standing.source_age_sessions, footing.session)
+        {
+            remarks.push(format!("{as_of} was not synchronized; these are the members as of {source}"));
+        }
+        Ok(Answer {
+            name: found.universe.name,
+            id: Some(id),
+            as_of: found.as_of,
+            members: found.members,
+            known_since: found.known_since,
+            standing,
+            remarks,
+        })
+    }
+
+    /// Combines universes. The recursion is as deep as the expression, which its parser limits.
+    fn combined<'f>(&'f self, expression: &'f SetExpression, parts: &'f mut Parts) -> Combined<'f> {
+        Box::pin(async move {
+            let (left, right) = match expression {
+                SetExpression::Universe(address) => {
+                    let id = resolve(address, self.known, self.rules)?;
+                    let answer = self.one(id, Vec::new()).await?;
+                    parts.held |= answer.standing.held;
+                    parts.known_since = parts.known_since.max(answer.known_since);
+                    for remark in answer.remarks {
+                        if !parts.remarks.contains(&remark) {
+                            parts.remarks.push(remark);
+                        }
+                    }
+                    // A rank within one universe means nothing in a combination.
+                    let members = answer.members.into_iter();
+                    return Ok(members.map(|m| (m.symbol.clone(), MemberRecord { rank: None, ..m })).collect());
+                }
+                SetExpression::Union(left, right)
+                | SetExpression::Intersection(left, right)
+                | SetExpression::Difference(left, right) => (left, right),
+            };
+            let mut members = self.combined(left, parts).await?;
+            let others = self.combined(right, parts).await?;
+            combine(expression, &mut members, others);
+            Ok(members)
+        })
+    }
 }
 
 /// Turns the members of the left side into those of the whole expression, given those of the right side.

@@ -26,7 +26,7 @@ pub use body::Body;
 use read::{Reading, read};
 
 use crate::lookup::combine;
-use crate::{Footing, LookupError, Standing, resolve};
+use crate::{Answer, Detail, Footing, LookupError, Past, Standing, resolve};
 
 /// How often the store is asked whether anything changed: a quarter of the time within which answers are fresh.
 const POLL_EVERY: Duration = Duration::from_millis(25);
@@ -52,6 +52,7 @@ pub struct LookupSnapshot {
     by_symbol: HashMap<Symbol, Vec<Seat>>,
     list: Body,
     ready: HashMap<String, Arc<ReadyAnswer>>,
+    past: Option<Arc<Past>>,
     combinations: Mutex<HashMap<String, Arc<ReadyAnswer>>>,
 }
 
@@ -91,7 +92,22 @@ struct Members<'a> {
     standing: Standing,
     symbols: &'a [&'a Symbol],
     #[serde(skip_serializing_if = "Option::is_none")]
+    later_symbols: Option<&'a BTreeMap<Symbol, Symbol>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     members: Option<&'a [MemberRecord]>,
+}
+
+/// What is said about members, in short and with their figures.
+#[derive(Clone, Copy)]
+struct Said<'a> {
+    id: Option<&'a UniverseId>,
+    /// The name of the universe, or the expression.
+    name: &'a str,
+    as_of: Option<Date>,
+    standing: Standing,
+    members: &'a [MemberRecord],
+    /// The symbols that members of the past have today.
+    later_symbols: Option<&'a BTreeMap<Symbol, Symbol>>,
 }
 
 /// A place that a symbol has in a universe.
@@ -118,6 +134,35 @@ pub struct SymbolUniverse {
     pub rank: Option<u32>,
     /// The session since which the symbol has been a member without a break.
     pub since: Option<Date>,
+}
+
+/// The universes that a symbol belongs to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SymbolUniverses {
+    /// In its canonical spelling.
+    pub symbol: Symbol,
+    /// The session that the answer is for.
+    pub as_of: Option<Date>,
+    /// How many universes these are.
+    pub count: usize,
+    /// How far the answer can be trusted.
+    #[serde(flatten)]
+    pub standing: Standing,
+    /// In order of type and key.
+    pub universes: Vec<SymbolUniverse>,
+}
+
+impl SymbolUniverse {
+    pub(crate) fn new(record: &UniverseRecord, rank: Option<u32>, since: Option<Date>) -> Self {
+        Self {
+            universe_type: record.id.universe_type.to_string(),
+            key: record.id.key().to_owned(),
+            name: record.name.clone(),
+            category: record.category.clone(),
+            rank,
+            since,
+        }
+    }
 }
 
 /// Keeps a snapshot of one environment current.
@@ -274,7 +319,7 @@ fn compress(snapshot: &Arc<LookupSnapshot>) {
 }
 
 impl LookupSnapshot {
-    fn new(version: u64, footing: Footing, universes: Vec<Arc<ReadyUniverse>>) -> Self {
+    fn new(version: u64, footing: Footing, universes: Vec<Arc<ReadyUniverse>>, past: Option<Arc<Past>>) -> Self {
         let as_of = footing.session;
         let mut by_symbol: HashMap<Symbol, Vec<Seat>> = HashMap::new();
         for (at, universe) in universes.iter().enumerate() {
@@ -290,7 +335,7 @@ impl LookupSnapshot {
         let ids: Vec<UniverseId> = universes.iter().map(|universe| universe.record.id.clone()).collect();
         let ready = ready_answers(&universes);
         let combinations = Mutex::new(HashMap::new());
-        Self { version, as_of, footing, universes, ids, symbols, by_symbol, list, ready, combinations }
+        Self { version, as_of, footing, universes, ids, symbols, by_symbol, list, ready, past, combinations }
     }
 
     /// Returns the version of the store that this is a snapshot of.
@@ -303,6 +348,12 @@ impl LookupSnapshot {
     #[must_use]
     pub fn as_of(&self) -> Option<Date> {
         self.as_of
+    }
+
+    /// Returns what is recorded of the past; `None` for a moment after a run, until that is read.
+    #[must_use]
+    pub fn past(&self) -> Option<&Past> {
+        self.past.as_deref()
     }
 
     /// Returns every universe, in order of type and key.
@@ -340,8 +391,11 @@ impl LookupSnapshot {
             SetExpression::Universe(address) => Arc::clone(&self.resolved(address, rules)?.answer),
             SetExpression::Union(..) | SetExpression::Intersection(..) | SetExpression::Difference(..) => {
                 let mut standing = self.footing.standing(None, None, false);
-                let members = self.combined(&expression, rules, &mut standing)?;
-                Arc::new(ReadyAnswer::combination(asked, &members, self.as_of, standing))
+                let members: Vec<MemberRecord> =
+                    self.combined(&expression, rules, &mut standing)?.into_values().collect();
+                let said =
+                    Said { id: None, name: asked, as_of: self.as_of, standing, members: &members, later_symbols: None };
+                Arc::new(ReadyAnswer::new(said))
             }
         };
         let mut combinations = self.combinations();
@@ -353,21 +407,14 @@ impl LookupSnapshot {
 
     /// Returns the universes of a symbol, by any spelling of it; `None` for a symbol in no universe.
     #[must_use]
-    pub fn universes_of(&self, spelling: &str) -> Option<(Symbol, Vec<SymbolUniverse>)> {
+    pub fn universes_of(&self, spelling: &str) -> Option<SymbolUniverses> {
         let symbol = resolve_symbol(spelling, &self.symbols)?;
         let seats = self.by_symbol.get(&symbol)?;
-        let universes = seats.iter().map(|seat| {
-            let record = &self.universes[seat.universe].record;
-            SymbolUniverse {
-                universe_type: record.id.universe_type.to_string(),
-                key: record.id.key().to_owned(),
-                name: record.name.clone(),
-                category: record.category.clone(),
-                rank: seat.rank,
-                since: seat.since,
-            }
-        });
-        Some((symbol, universes.collect()))
+        let held = seats.iter().any(|seat| self.universes[seat.universe].standing.held);
+        let standing = self.footing.standing(None, None, held);
+        let universe = |seat: &Seat| SymbolUniverse::new(&self.universes[seat.universe].record, seat.rank, seat.since);
+        let universes: Vec<SymbolUniverse> = seats.iter().map(universe).collect();
+        Some(SymbolUniverses { symbol, as_of: self.as_of, count: universes.len(), standing, universes })
     }
 
     fn universe(&self, id: &UniverseId) -> Option<&Arc<ReadyUniverse>> {
@@ -412,47 +459,54 @@ impl LookupSnapshot {
 impl ReadyUniverse {
     fn new(record: UniverseRecord, members: Vec<MemberRecord>, footing: &Footing) -> Self {
         let standing = footing.standing(None, None, footing.holds(&record.id));
-        let answer = ReadyAnswer::new(Some(&record.id), &record.name, &members, footing.session, standing);
+        let answer = ReadyAnswer::new(Said {
+            id: Some(&record.id),
+            name: &record.name,
+            as_of: footing.session,
+            standing,
+            members: &members,
+            later_symbols: None,
+        });
         Self { record, members, standing, answer: Arc::new(answer) }
     }
 }
 
 impl ReadyAnswer {
-    /// Puts the answers together; `name` is an expression where there is no universe.
-    #[must_use]
-    pub fn new(
-        id: Option<&UniverseId>,
-        name: &str,
-        members: &[MemberRecord],
-        as_of: Option<Date>,
-        standing: Standing,
-    ) -> Self {
-        let symbols: Vec<&Symbol> = members.iter().map(|member| &member.symbol).collect();
-        let answer = Members {
-            universe_type: id.map(|id| id.universe_type),
-            key: id.map_or(name, UniverseId::key),
-            name: None,
-            as_of,
-            count: members.len(),
-            standing,
-            symbols: &symbols,
-            members: None,
-        };
-        Self {
-            symbols: Body::json(&answer),
-            members: Body::json(&Members { name: Some(name), members: Some(members), ..answer }),
-        }
+    fn new(said: Said<'_>) -> Self {
+        Self { members: said.body(Detail::Figures), symbols: said.body(Detail::Symbols) }
     }
+}
 
-    fn combination(
-        asked: &str,
-        members: &BTreeMap<Symbol, MemberRecord>,
-        as_of: Option<Date>,
-        standing: Standing,
-    ) -> Self {
-        let members: Vec<MemberRecord> = members.values().cloned().collect();
-        Self::new(None, asked, &members, as_of, standing)
+impl Said<'_> {
+    fn body(&self, detail: Detail) -> Body {
+        let symbols: Vec<&Symbol> = self.members.iter().map(|member| &member.symbol).collect();
+        let has_figures = detail == Detail::Figures;
+        Body::json(&Members {
+            universe_type: self.id.map(|id| id.universe_type),
+            key: self.id.map_or(self.name, UniverseId::key),
+            name: has_figures.then_some(self.name),
+            as_of: self.as_of,
+            count: symbols.len(),
+            standing: self.standing,
+            symbols: &symbols,
+            later_symbols: self.later_symbols,
+            members: has_figures.then_some(self.members),
+        })
     }
+}
+
+/// Returns an answer about the past as it is sent; `later_symbols` are those that members have today.
+#[must_use]
+pub fn past_body(answer: &Answer, later_symbols: &BTreeMap<Symbol, Symbol>, detail: Detail) -> Body {
+    let said = Said {
+        id: answer.id.as_ref(),
+        name: &answer.name,
+        as_of: answer.as_of,
+        standing: answer.standing,
+        members: &answer.members,
+        later_symbols: Some(later_symbols),
+    };
+    said.body(detail)
 }
 
 /// Returns up to three keys that somebody may have meant: slips first, then keys that share a word.

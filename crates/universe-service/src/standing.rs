@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 use universe_core::{UniverseId, sessions_between};
-use universe_store::{RunRecord, Store, StoreError};
+use universe_store::{RunRecord, Store, StoreError, TimelineRun};
 
 /// What travels with every answer about members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -42,6 +42,11 @@ impl Footing {
     ) -> Result<Self, StoreError> {
         let run = store.run_as_of(environment, as_of.unwrap_or(Date::MAX), known_at).await?;
         Ok(run.map(Self::of).unwrap_or_default())
+    }
+
+    /// Returns what answers that stand on a run say of it.
+    pub(crate) fn of_run(run: &TimelineRun) -> Self {
+        Self { session: run.session, held: run.held.clone() }
     }
 
     fn of(run: RunRecord) -> Self {

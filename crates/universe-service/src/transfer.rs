@@ -12,7 +12,7 @@ use universe_core::{Symbol, UniverseId, session_on_or_before};
 use universe_store::{MemberRecord, Store, UniverseRecord};
 
 use crate::lookup::one;
-use crate::{Ambient, Footing, LookupError, Question, look_up, new_york_date, resolve};
+use crate::{Ambient, Detail, Footing, LookupError, Question, Recorded, look_up_in, new_york_date, resolve};
 pub use import::{ImportError, Imported, import_exports};
 pub use intervals::{IntervalRow, Intervals, interval_export};
 
@@ -30,15 +30,6 @@ pub struct Selection {
     pub as_of: Option<Date>,
     /// What was known at this instant; everything when none is given.
     pub known_at: Option<Timestamp>,
-}
-
-/// How much of each member is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Detail {
-    /// Its symbol.
-    Symbols,
-    /// Also its name, its market cap, and since when it is a member.
-    Members,
 }
 
 /// Universes as they are exported.
@@ -119,6 +110,7 @@ async fn read(
     {
         exported.remarks.push(format!("{asked} is not a session; this is as of {session}, the session before it"));
     }
+    let recorded = Recorded { store, past: None };
     let footing = Footing::find(store, &selection.environment, session, selection.known_at);
     let footing = footing.await.map_err(|source| LookupError::Store { asked: "the runs".to_owned(), source })?;
     for asked in asked_for(selection, rules, state, records)? {
@@ -139,8 +131,8 @@ async fn read(
         }
         let answer = match asked {
             // Resolved already: the other ones would be listed anew for each.
-            Asked::Universe(id) => one(store, rules, id, question, &footing, Vec::new()).await?,
-            Asked::Combination(text) => look_up(store, rules, &text, question).await?,
+            Asked::Universe(id) => one(recorded, rules, id, question, &footing, detail).await?,
+            Asked::Combination(text) => look_up_in(recorded, rules, &text, question, detail).await?,
         };
         let is_past_of_none = selection.universes.is_empty() && answer.members.is_empty() && !is_now;
         if is_past_of_none && answer.id.as_ref().is_none_or(|id| record(id).is_none()) {

@@ -9,7 +9,7 @@ use universe_core::state::{RuleMark, UniverseState};
 use universe_core::{Category, Symbol, UniverseId, UniverseType};
 
 use crate::write_set::ADOPTED;
-use crate::{Inconsistency, MembershipRecord, UniverseFacts, UniverseRecord, entry_symbols};
+use crate::{EntryRecord, Inconsistency, MembershipRecord, UniverseFacts, UniverseRecord, entry_symbols};
 
 /// A row of the project's own `universe`.
 #[derive(Clone, Debug)]
@@ -37,73 +37,6 @@ pub(crate) struct UnmanagedEntry {
     pub(crate) category: Option<String>,
     pub(crate) value: Value,
     pub(crate) updated_at: Option<Timestamp>,
-}
-
-/// One interval of one universe, with the instants at which its ends were recorded.
-#[derive(Clone, Debug)]
-pub(crate) struct Interval {
-    pub(crate) symbol: Symbol,
-    pub(crate) valid_from: Date,
-    pub(crate) valid_to: Option<Date>,
-    pub(crate) opened_at: Timestamp,
-    pub(crate) closed_at: Option<Timestamp>,
-    /// When it was corrected; from then on it answers only for what was known before.
-    pub(crate) superseded_at: Option<Timestamp>,
-}
-
-/// Returns an interval for questions about what is known by now: whenever its ends were recorded, it was before.
-pub(crate) fn interval_as_it_is(
-    symbol: Symbol,
-    valid_from: Date,
-    valid_to: Option<Date>,
-    is_superseded: bool,
-) -> Interval {
-    let long_ago = Timestamp::MIN;
-    Interval {
-        symbol,
-        valid_from,
-        valid_to,
-        opened_at: long_ago,
-        closed_at: valid_to.map(|_| long_ago),
-        superseded_at: is_superseded.then_some(long_ago),
-    }
-}
-
-/// An interval as it is stored, with the numbers of the runs that recorded it.
-#[derive(Clone, Debug)]
-pub(crate) struct StoredInterval {
-    pub(crate) symbol: Symbol,
-    pub(crate) valid_from: Date,
-    pub(crate) valid_to: Option<Date>,
-    pub(crate) opened_run: i64,
-    pub(crate) closed_run: Option<i64>,
-    pub(crate) superseded_run: Option<i64>,
-}
-
-impl StoredInterval {
-    /// Returns the interval, given when runs ended; `None` where the run that opened it is not known.
-    pub(crate) fn recorded(self, ended_at: impl Fn(i64) -> Option<Timestamp>) -> Option<Interval> {
-        Some(Interval {
-            symbol: self.symbol,
-            valid_from: self.valid_from,
-            valid_to: self.valid_to,
-            opened_at: ended_at(self.opened_run)?,
-            closed_at: self.closed_run.and_then(&ended_at),
-            superseded_at: self.superseded_run.and_then(&ended_at),
-        })
-    }
-
-    /// Returns the runs that recorded it.
-    pub(crate) fn runs(&self) -> impl Iterator<Item = i64> {
-        [Some(self.opened_run), self.closed_run, self.superseded_run].into_iter().flatten()
-    }
-}
-
-/// A member and the session since which it has been one without a break.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct MemberSince {
-    pub(crate) symbol: Symbol,
-    pub(crate) since: Option<Date>,
 }
 
 /// What [`inconsistencies`] compares.
@@ -204,86 +137,21 @@ pub(crate) fn record_of_entry(entry: &UnmanagedEntry) -> UniverseRecord {
     }
 }
 
+/// Returns an entry of our own with its members.
+pub(crate) fn entry_of_row(row: &UniverseRow) -> EntryRecord {
+    EntryRecord { universe: record_of_row(row), symbols: member_symbols(&row.members).collect() }
+}
+
+/// Returns another program's entry with its members.
+pub(crate) fn entry_of_unmanaged(entry: &UnmanagedEntry) -> EntryRecord {
+    EntryRecord { universe: record_of_entry(entry), symbols: entry_members(&entry.value) }
+}
+
 /// Returns the members of another program's entry, each once, in its order.
 pub(crate) fn entry_members(value: &Value) -> Vec<Symbol> {
     let mut seen = BTreeSet::new();
     let symbols = entry_symbols(value).unwrap_or_default();
     symbols.into_iter().filter(|symbol| seen.insert(symbol.clone())).collect()
-}
-
-/// Returns the members that a question is about: as an entry of another program lists them, as the entry of
-/// our own does, or as the intervals have them for a session or an instant.
-pub(crate) fn members_asked(
-    entry: Option<&UnmanagedEntry>,
-    row: Option<&UniverseRow>,
-    intervals: &[Interval],
-    as_of: Option<Date>,
-    known_at: Option<Timestamp>,
-) -> Vec<MemberSince> {
-    let is_now = as_of.is_none() && known_at.is_none();
-    match (entry, row) {
-        (Some(entry), _) if is_now => {
-            entry_members(&entry.value).into_iter().map(|symbol| MemberSince { symbol, since: None }).collect()
-        }
-        (None, Some(row)) if is_now => members_now(member_symbols(&row.members), intervals),
-        _ => members_as_of(intervals, as_of, known_at),
-    }
-}
-
-/// Returns the members now, in the order of the entry.
-pub(crate) fn members_now(order: impl Iterator<Item = Symbol>, intervals: &[Interval]) -> Vec<MemberSince> {
-    let open = members_as_of(intervals, None, None);
-    let since = |symbol: &Symbol| open[open.binary_search_by(|member| member.symbol.cmp(symbol)).ok()?].since;
-    order.map(|symbol| MemberSince { since: since(&symbol), symbol }).collect()
-}
-
-/// Returns the members as of a session as they were known at an instant, in order of symbol.
-///
-/// Without a session those are meant whose membership was not known to end. What was recorded after
-/// `known_at` has not happened: an interval opened later is not there, one closed later is still open.
-pub(crate) fn members_as_of(
-    intervals: &[Interval],
-    as_of: Option<Date>,
-    known_at: Option<Timestamp>,
-) -> Vec<MemberSince> {
-    let is_known = |at: Timestamp| known_at.is_none_or(|known_at| at <= known_at);
-    let answers = |interval: &&Interval| is_known(interval.opened_at) && !interval.superseded_at.is_some_and(is_known);
-    let mut known: Vec<Span<'_>> = intervals
-        .iter()
-        .filter(answers)
-        .map(|interval| Span {
-            symbol: &interval.symbol,
-            from: interval.valid_from,
-            to: interval.valid_to.filter(|_| interval.closed_at.is_some_and(is_known)),
-        })
-        .collect();
-    known.sort_unstable();
-    let contains = |span: &&Span<'_>| match as_of {
-        Some(as_of) => span.from <= as_of && span.to.is_none_or(|to| as_of < to),
-        None => span.to.is_none(),
-    };
-    let of_symbol = |spans: &[Span<'_>]| {
-        let span = spans.iter().find(contains)?;
-        Some(MemberSince { symbol: span.symbol.clone(), since: Some(walk_back(spans, span.from)) })
-    };
-    known.chunk_by(|a, b| a.symbol == b.symbol).filter_map(of_symbol).collect()
-}
-
-/// What was known of an interval.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Span<'a> {
-    symbol: &'a Symbol,
-    from: Date,
-    to: Option<Date>,
-}
-
-/// Follows intervals that end where the next begins back to the first of them.
-fn walk_back(spans: &[Span<'_>], from: Date) -> Date {
-    let mut since = from;
-    while let Some(earlier) = spans.iter().find(|span| span.to == Some(since) && span.from < since) {
-        since = earlier.from;
-    }
-    since
 }
 
 /// Sorts intervals by time, then address and symbol.

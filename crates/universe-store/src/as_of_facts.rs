@@ -11,7 +11,7 @@ use universe_core::planner::DELISTED_AFTER_ABSENCES;
 use universe_core::{Observation, ObservedListing, Symbol};
 
 use crate::StoreError;
-use crate::snapshot_facts::{Facts, SnapshotFacts};
+use crate::snapshot_facts::{Facts, SnapshotFacts, unreadable};
 
 /// So many snapshots are looked back on; who is in none of them has been delisted for it by then.
 pub(crate) const SNAPSHOTS_BACK: usize = 12;
@@ -62,7 +62,7 @@ pub(crate) fn look_back<E: From<StoreError>>(
         if SNAPSHOTS_BACK < sessions {
             break;
         }
-        let snapshot = SnapshotFacts::decode(&blob.facts).map_err(|error| error.of(blob.session))?;
+        let snapshot = SnapshotFacts::decode(&blob.facts).map_err(|error| unreadable(blob.session, &error))?;
         let (at, absent) = (found.snapshots.len(), u16::try_from(sessions - 1).unwrap_or(u16::MAX));
         missing.retain(|listing| {
             let row = snapshot.position(wanted[*listing]);

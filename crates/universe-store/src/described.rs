@@ -1,13 +1,12 @@
-//! What is said about members beside their symbols, from rows that either database read.
+//! What is said about listings beside their symbols, from rows that either database read.
 
 use jiff::civil::Date;
 use universe_core::{Price, Symbol, Usd};
 
-use crate::MemberRecord;
-use crate::answers::MemberSince;
+use crate::FigureRecord;
 use crate::as_of_facts::FactsFound;
 
-/// What reference data and prices say about a member.
+/// What reference data and prices say about a listing.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Description {
     pub(crate) company_name: Option<String>,
@@ -19,24 +18,22 @@ pub(crate) struct Description {
     pub(crate) close: Option<Price>,
 }
 
-/// Returns the members, by their places, that a snapshot after the session has shown: their rows may say too much.
+/// Returns the listings, by their places, that a snapshot after the session has shown: their rows may say too much.
 pub(crate) fn shown_later(descriptions: &[Description], session: Date) -> Vec<usize> {
     (0..descriptions.len()).filter(|at| Some(session) < descriptions[*at].last_seen).collect()
 }
 
-/// Returns the symbols of members by their places.
-pub(crate) fn symbols_of<'m>(members: &'m [MemberSince], places: &[usize]) -> Vec<&'m Symbol> {
-    places.iter().map(|place| &members[*place].symbol).collect()
+/// Returns the symbols at some places.
+pub(crate) fn symbols_at<'s>(symbols: &'s [Symbol], places: &[usize]) -> Vec<&'s Symbol> {
+    places.iter().map(|place| &symbols[*place]).collect()
 }
 
-/// Puts members and what is said about them together, with the facts of their time for those shown later.
+/// Puts together what is said about listings, with the facts of their time for those shown later.
 pub(crate) fn described(
-    members: Vec<MemberSince>,
     mut descriptions: Vec<Description>,
     shown_later: &[usize],
     found: &FactsFound,
-    is_ranked: bool,
-) -> Vec<MemberRecord> {
+) -> Vec<FigureRecord> {
     for (wanted, place) in shown_later.iter().enumerate() {
         // Where no snapshot of then has it, what is known now is better than nothing.
         if let Some(facts) = found.facts(wanted) {
@@ -47,15 +44,12 @@ pub(crate) fn described(
                 description.recorded_cap.filter(|_| facts.shares.is_some()).or(facts.recorded_cap);
         }
     }
-    let record = |(rank, (member, known)): (u32, (MemberSince, Description))| MemberRecord {
+    let record = |known: Description| FigureRecord {
         market_cap: fresh_cap(&known).or(known.recorded_cap),
-        symbol: member.symbol,
         company_name: known.company_name,
-        rank: is_ranked.then_some(rank),
         sector: known.sector,
-        since: member.since,
     };
-    (1..).zip(members.into_iter().zip(descriptions)).map(record).collect()
+    descriptions.into_iter().map(record).collect()
 }
 
 fn fresh_cap(known: &Description) -> Option<Usd> {

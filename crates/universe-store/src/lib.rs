@@ -5,6 +5,7 @@
 mod adoption;
 mod answers;
 mod as_of_facts;
+mod compact;
 mod constituent_records;
 mod data_load_store;
 mod described;
@@ -15,14 +16,17 @@ mod identity_records;
 mod integrity_records;
 mod job_records;
 mod loading_records;
+mod members;
 mod migrations;
 mod open;
 mod override_records;
 mod postgres;
 mod records;
+mod run_figures;
 mod snapshot_facts;
 mod sqlite;
 mod store;
+mod timeline;
 mod version_records;
 mod vital_signs;
 mod write_set;
@@ -47,14 +51,17 @@ pub use loading_records::{
     DataLoadOrdered, DataLoadPart, DataLoadPlan, DataLoadRecord, DataLoadRequest, DataLoadStatus, DataLoadTask,
     DataLoadTaskEnd, DataLoadTaskStatus, EventsOfDataLoad, data_load_lease,
 };
+pub use members::{Kept, figures_of, in_order, member_records};
 pub use open::{DatabaseUri, UriError, back_up, open, open_postgres};
 pub use override_records::{OverrideRecord, Withdrawal};
 pub use postgres::PostgresStore;
 pub use records::{
-    AuditEntry, Backend, Inconsistency, LoadRecord, Loaded, MemberRecord, MembersAsOf, MembershipRecord,
-    MigrationState, Needs, OutboxEntry, RunRecord, SnapshotRecord, UniverseRecord,
+    AuditEntry, Backend, EntryRecord, FigureRecord, Inconsistency, LoadRecord, Loaded, MemberRecord, MembersAsOf,
+    MembershipRecord, MigrationState, Needs, OutboxEntry, RunRecord, SnapshotRecord, UniverseRecord,
 };
+pub use run_figures::{Figure, RunFigures};
 pub use sqlite::SqliteStore;
 pub use store::Store;
+pub use timeline::{MemberSince, Timeline, TimelineRun, UniverseTimeline, When};
 pub use version_records::RunVersion;
 pub use vital_signs::{LeaseHeld, VitalSigns};

@@ -57,6 +57,18 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0006_identity.sql"),
         postgres: include_str!("../migrations/postgres/0006_identity.sql"),
     },
+    Migration {
+        version: 7,
+        name: "run_figures",
+        sqlite: include_str!("../migrations/sqlite/0007_run_figures.sql"),
+        postgres: include_str!("../migrations/postgres/0007_run_figures.sql"),
+    },
+    Migration {
+        version: 8,
+        name: "known_symbol_changes",
+        sqlite: include_str!("../migrations/sqlite/0008_known_symbol_changes.sql"),
+        postgres: include_str!("../migrations/postgres/0008_known_symbol_changes.sql"),
+    },
 ];
 
 impl Migration {

@@ -28,6 +28,7 @@ mod overrides;
 mod past;
 mod state;
 mod time_machine;
+mod timeline;
 mod versions;
 mod vital_signs;
 
@@ -50,10 +51,10 @@ use uuid::Uuid;
 use crate::constituent_records::KeptSource;
 use crate::store::Store;
 use crate::{
-    ApiKeyRecord, AuditEntry, Backend, ClaimedRun, EventsOf, Inconsistency, IntegrityFacts, Lease, LoadRecord, Loaded,
-    MembersAsOf, MembershipRecord, MembershipSpan, MigrationState, Needs, Ordered, OutboxEntry, OutboxSpan,
-    OverrideRecord, RunOrder, RunRecord, RunStatistics, RunVersion, SnapshotRecord, StoreError, SymbolChangeRecord,
-    UniverseRecord, VitalSigns,
+    ApiKeyRecord, AuditEntry, Backend, ClaimedRun, EntryRecord, EventsOf, FigureRecord, Inconsistency, IntegrityFacts,
+    Lease, LoadRecord, Loaded, MembershipRecord, MembershipSpan, MigrationState, Needs, Ordered, OutboxEntry,
+    OutboxSpan, OverrideRecord, RunFigures, RunOrder, RunRecord, RunStatistics, RunVersion, SnapshotRecord, StoreError,
+    SymbolChangeRecord, Timeline, UniverseRecord, VitalSigns,
 };
 
 use columns::Columns;
@@ -89,7 +90,7 @@ impl Sql {
         Self {
             listings: observe::listings_sql(columns, true),
             listings_plain: observe::listings_sql(columns, false),
-            describe: lookup::describe_sql(columns),
+            describe: timeline::describe_sql(columns),
             names: lookup::names_sql(columns),
             entries: apply::entries_sql(columns.entry_key_is_unique),
             entry_instant_is_kept: columns.entry_instant_is_kept,
@@ -349,15 +350,24 @@ impl Store for PostgresStore {
         Ok(lookup::universe_list(&client, environment).await?)
     }
 
-    async fn member_list(
-        &self,
-        environment: &str,
-        id: &UniverseId,
-        as_of: Option<Date>,
-        known_at: Option<Timestamp>,
-    ) -> Result<Option<MembersAsOf>, StoreError> {
+    async fn entry_find(&self, environment: &str, id: &UniverseId) -> Result<Option<EntryRecord>, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(timeline::entry_find(&client, environment, id).await?)
+    }
+
+    async fn timeline_read(&self, environment: &str, universe: Option<&UniverseId>) -> Result<Timeline, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(timeline::timeline_read(&client, environment, universe).await?)
+    }
+
+    async fn run_figures(&self, environment: &str, run_number: i64) -> Result<Option<RunFigures>, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(timeline::run_figures(&client, environment, run_number).await?)
+    }
+
+    async fn figure_list(&self, symbols: &[Symbol], session: Date) -> Result<Vec<FigureRecord>, StoreError> {
         let (client, sql) = self.ready().await?;
-        Ok(lookup::member_list(&client, &sql, environment, id, as_of, known_at).await?)
+        Ok(timeline::figure_list(&client, &sql, symbols, session).await?)
     }
 
     async fn membership_list(
@@ -368,11 +378,6 @@ impl Store for PostgresStore {
     ) -> Result<Vec<MembershipRecord>, StoreError> {
         let (client, _) = self.ready().await?;
         Ok(lookup::membership_list(&client, environment, universe, symbol).await?)
-    }
-
-    async fn symbol_list(&self, environment: &str, id: &UniverseId) -> Result<Option<Vec<Symbol>>, StoreError> {
-        let (client, _) = self.ready().await?;
-        Ok(integrity::symbol_list(&client, environment, id).await?)
     }
 
     async fn membership_span_list(&self, environment: &str, since: Date) -> Result<Vec<MembershipSpan>, StoreError> {
@@ -428,6 +433,11 @@ impl Store for PostgresStore {
     async fn symbol_change_list(&self) -> Result<Vec<SymbolChangeRecord>, StoreError> {
         let (client, _) = self.ready().await?;
         Ok(identity::symbol_change_list(&client).await?)
+    }
+
+    async fn symbol_change_list_at(&self, known_at: Timestamp) -> Result<Vec<SymbolChangeRecord>, StoreError> {
+        let (client, _) = self.ready().await?;
+        Ok(identity::symbol_change_list_at(&client, known_at).await?)
     }
 
     async fn constituent_source_put(

@@ -158,6 +158,26 @@ pub struct MembersAsOf {
     pub members: Vec<MemberRecord>,
 }
 
+/// An entry as it stands now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EntryRecord {
+    /// The universe.
+    pub universe: UniverseRecord,
+    /// Its members in the order of the entry, each once.
+    pub symbols: Vec<Symbol>,
+}
+
+/// What is known of a listing as of a session.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FigureRecord {
+    /// The name of the company, as it is now.
+    pub company_name: Option<String>,
+    /// The market cap by the latest close up to the session, or as it is recorded where that cannot be calculated.
+    pub market_cap: Option<Usd>,
+    /// The sector.
+    pub sector: Option<String>,
+}
+
 /// One member of a universe.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct MemberRecord {

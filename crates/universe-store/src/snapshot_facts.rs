@@ -14,12 +14,10 @@ use jiff::civil::Date;
 use universe_core::{ListingRecord, SecurityType, Symbol, Usd};
 
 use crate::StoreError;
+use crate::compact::{CompactError, Payload, Unfolded, put, put_text, seal, shared_len, unseal};
 
 /// The first byte: which format the rest has.
 const VERSION: u8 = 1;
-
-/// Behind the version: enough of a fingerprint of the rest to tell that it is whole.
-const CHECKSUM_BYTES: usize = 8;
 
 /// No market has so many listings; a blob that claims more is not inflated into all memory.
 const PAYLOAD_BYTES_MAX: u64 = 256 << 20;
@@ -68,24 +66,11 @@ struct Texts {
     numbers: BTreeMap<CompactString, u32>,
 }
 
-/// Why a blob cannot be read.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub(crate) enum FactsError {
-    /// A later program wrote it, or something else did.
-    #[error("they have version {0}, this program reads version {VERSION}")]
-    Version(u8),
-    /// Bytes are missing or changed.
-    #[error("they are damaged ({0})")]
-    Damaged(&'static str),
-}
-
-impl FactsError {
-    /// Says which snapshot it is about.
-    pub(crate) fn of(self, session: Date) -> StoreError {
-        StoreError::Inconsistent {
-            table: "snapshot",
-            detail: format!("the facts of the snapshot of {session} cannot be read: {self}; load the snapshot again"),
-        }
+/// Says which snapshot cannot be read, and what helps.
+pub(crate) fn unreadable(session: Date, error: &CompactError) -> StoreError {
+    StoreError::Inconsistent {
+        table: "snapshot",
+        detail: format!("the facts of the snapshot of {session} cannot be read: {error}; load the snapshot again"),
     }
 }
 
@@ -167,7 +152,7 @@ impl SnapshotFacts {
         let mut last = "";
         for symbol in self.symbol.iter().map(Symbol::as_str) {
             // Neighbours begin alike: only what differs is stored.
-            let shared = last.bytes().zip(symbol.bytes()).take_while(|(a, b)| a == b).count();
+            let shared = shared_len(last, symbol);
             put(&mut payload, shared as u64);
             put(&mut payload, (symbol.len() - shared) as u64);
             tails.extend_from_slice(&symbol.as_bytes()[shared..]);
@@ -186,37 +171,31 @@ impl SnapshotFacts {
         for column in &self.texts {
             put(&mut payload, column.values.len() as u64);
             for value in &column.values {
-                put(&mut payload, value.len() as u64);
-                payload.extend_from_slice(value.as_bytes());
+                put_text(&mut payload, value);
             }
             for code in &column.codes {
                 put(&mut payload, u64::from(*code));
             }
         }
-        seal(&payload)
+        seal(VERSION, &deflated(&payload))
     }
 
     /// Reads a blob.
     ///
     /// # Errors
     /// When it has another version, or a byte is not as it was written.
-    pub(crate) fn decode(blob: &[u8]) -> Result<Self, FactsError> {
-        let payload = unseal(blob)?;
+    pub(crate) fn decode(blob: &[u8]) -> Result<Self, CompactError> {
+        let payload = inflated(unseal(VERSION, blob)?)?;
         let mut left = Payload(&payload);
         let count = left.length()?;
         let lengths = (0..count).map(|_| Ok((left.length()?, left.length()?))).collect::<Result<Vec<_>, _>>()?;
         let mut facts = Self::default();
-        let mut last = Vec::new();
+        let mut unfolded = Unfolded::default();
         for (shared, length) in lengths {
-            let tail = left.bytes(length)?;
-            if last.len() < shared {
-                return Err(FactsError::Damaged("a symbol"));
-            }
-            last.truncate(shared);
-            last.extend_from_slice(tail);
-            let symbol = std::str::from_utf8(&last).map_err(|_| FactsError::Damaged("a symbol"))?;
+            let symbol = unfolded.next(shared, left.bytes(length)?)?;
+            let symbol = std::str::from_utf8(symbol).map_err(|_| CompactError::Damaged("a symbol"))?;
             if facts.symbol.last().is_some_and(|last| symbol <= last.as_str()) {
-                return Err(FactsError::Damaged("the order"));
+                return Err(CompactError::Damaged("the order"));
             }
             facts.symbol.push(Symbol::from_stored(symbol));
         }
@@ -228,21 +207,19 @@ impl SnapshotFacts {
             facts.recorded_cap.push(cap);
         }
         for _ in 0..count {
-            facts.ipo_year.push(left.year()?);
+            facts.ipo_year.push(year(&mut left)?);
         }
         for column in &mut facts.texts {
             for _ in 0..left.length()? {
-                let length = left.length()?;
-                let text = std::str::from_utf8(left.bytes(length)?).map_err(|_| FactsError::Damaged("a text"))?;
-                column.values.push(CompactString::new(text));
+                column.values.push(CompactString::new(left.text()?));
             }
             for _ in 0..count {
                 let code = left.number()?;
                 let known = u32::try_from(code).ok().filter(|code| *code as usize <= column.values.len());
-                column.codes.push(known.ok_or(FactsError::Damaged("the number of a text"))?);
+                column.codes.push(known.ok_or(CompactError::Damaged("the number of a text"))?);
             }
         }
-        if left.0.is_empty() { Ok(facts) } else { Err(FactsError::Damaged("its end")) }
+        if left.0.is_empty() { Ok(facts) } else { Err(CompactError::Damaged("its end")) }
     }
 }
 
@@ -265,57 +242,11 @@ impl Texts {
     }
 }
 
-/// What of a payload has not been read.
-struct Payload<'b>(&'b [u8]);
-
-impl<'b> Payload<'b> {
-    fn number(&mut self) -> Result<u64, FactsError> {
-        let mut number = 0_u64;
-        for shift in (0..64).step_by(7) {
-            let (byte, rest) = self.0.split_first().ok_or(FactsError::Damaged("too short"))?;
-            self.0 = rest;
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Ok(number);
-            }
-        }
-        Err(FactsError::Damaged("a number"))
-    }
-
-    /// Reads a number of things that are still to come, each of a byte at least.
-    fn length(&mut self) -> Result<usize, FactsError> {
-        let number = self.number()?;
-        usize::try_from(number)
-            .ok()
-            .filter(|length| *length <= self.0.len().max(1 << 8))
-            .ok_or(FactsError::Damaged("a length"))
-    }
-
-    fn bytes(&mut self, length: usize) -> Result<&'b [u8], FactsError> {
-        let (bytes, rest) = self.0.split_at_checked(length).ok_or(FactsError::Damaged("too short"))?;
-        self.0 = rest;
-        Ok(bytes)
-    }
-
-    fn positive(&mut self) -> Result<Option<i64>, FactsError> {
-        let number = i64::try_from(self.number()?).map_err(|_| FactsError::Damaged("a number"))?;
-        Ok((number != 0).then_some(number))
-    }
-
-    fn year(&mut self) -> Result<Option<i16>, FactsError> {
-        let Some(folded) = self.number()?.checked_sub(1) else { return Ok(None) };
-        let distance = (folded >> 1).cast_signed() ^ -(folded & 1).cast_signed();
-        let year = distance.checked_add(YEAR_ZERO).and_then(|year| i16::try_from(year).ok());
-        year.map(Some).ok_or(FactsError::Damaged("a year"))
-    }
-}
-
-fn put(bytes: &mut Vec<u8>, mut number: u64) {
-    while 0x7f < number {
-        bytes.push((number & 0x7f) as u8 | 0x80);
-        number >>= 7;
-    }
-    bytes.push(number as u8);
+fn year(left: &mut Payload<'_>) -> Result<Option<i16>, CompactError> {
+    let Some(folded) = left.number()?.checked_sub(1) else { return Ok(None) };
+    let distance = (folded >> 1).cast_signed() ^ -(folded & 1).cast_signed();
+    let year = distance.checked_add(YEAR_ZERO).and_then(|year| i16::try_from(year).ok());
+    year.map(Some).ok_or(CompactError::Damaged("a year"))
 }
 
 /// Folds negative numbers between the positive ones, so that small ones stay short.
@@ -323,28 +254,15 @@ fn zigzag(number: i64) -> u64 {
     ((number << 1) ^ (number >> 63)).cast_unsigned()
 }
 
-fn seal(payload: &[u8]) -> Vec<u8> {
+fn deflated(payload: &[u8]) -> Vec<u8> {
     let mut encoder = DeflateEncoder::new(Vec::with_capacity(payload.len() / 2), COMPRESSION);
-    let deflated = encoder.write_all(payload).and_then(|()| encoder.finish()).expect("memory takes every byte");
-    let mut blob = Vec::with_capacity(1 + CHECKSUM_BYTES + deflated.len());
-    blob.push(VERSION);
-    blob.extend_from_slice(&blake3::hash(&deflated).as_bytes()[..CHECKSUM_BYTES]);
-    blob.extend_from_slice(&deflated);
-    blob
+    encoder.write_all(payload).and_then(|()| encoder.finish()).expect("memory takes every byte")
 }
 
-fn unseal(blob: &[u8]) -> Result<Vec<u8>, FactsError> {
-    let (version, rest) = blob.split_first().ok_or(FactsError::Damaged("empty"))?;
-    if *version != VERSION {
-        return Err(FactsError::Version(*version));
-    }
-    let (checksum, deflated) = rest.split_at_checked(CHECKSUM_BYTES).ok_or(FactsError::Damaged("too short"))?;
-    if blake3::hash(deflated).as_bytes()[..CHECKSUM_BYTES] != *checksum {
-        return Err(FactsError::Damaged("its checksum"));
-    }
+fn inflated(deflated: &[u8]) -> Result<Vec<u8>, CompactError> {
     let mut payload = Vec::with_capacity(deflated.len() * 3);
     let mut decoder = DeflateDecoder::new(deflated).take(PAYLOAD_BYTES_MAX);
-    decoder.read_to_end(&mut payload).map_err(|_| FactsError::Damaged("its compression"))?;
+    decoder.read_to_end(&mut payload).map_err(|_| CompactError::Damaged("its compression"))?;
     Ok(payload)
 }
 

@@ -26,6 +26,7 @@ mod outbox;
 mod overrides;
 mod past;
 mod time_machine;
+mod timeline;
 mod values;
 mod versions;
 mod vital_signs;
@@ -46,10 +47,10 @@ use uuid::Uuid;
 
 use crate::constituent_records::KeptSource;
 use crate::{
-    ApiKeyRecord, AuditEntry, Backend, ClaimedRun, EventsOf, Inconsistency, IntegrityFacts, Lease, LoadRecord, Loaded,
-    MembersAsOf, MembershipRecord, MembershipSpan, MigrationState, Needs, Ordered, OutboxEntry, OutboxSpan,
-    OverrideRecord, RunOrder, RunRecord, RunStatistics, RunVersion, SnapshotRecord, Store, StoreError,
-    SymbolChangeRecord, UniverseRecord, VitalSigns,
+    ApiKeyRecord, AuditEntry, Backend, ClaimedRun, EntryRecord, EventsOf, FigureRecord, Inconsistency, IntegrityFacts,
+    Lease, LoadRecord, Loaded, MembershipRecord, MembershipSpan, MigrationState, Needs, Ordered, OutboxEntry,
+    OutboxSpan, OverrideRecord, RunFigures, RunOrder, RunRecord, RunStatistics, RunVersion, SnapshotRecord, Store,
+    StoreError, SymbolChangeRecord, Timeline, UniverseRecord, VitalSigns,
 };
 use connection::Connections;
 pub(crate) use versions::back_up;
@@ -249,14 +250,20 @@ impl Store for SqliteStore {
         self.connections.read(|db| membership::universe_list(db, environment))
     }
 
-    async fn member_list(
-        &self,
-        environment: &str,
-        id: &UniverseId,
-        as_of: Option<Date>,
-        known_at: Option<Timestamp>,
-    ) -> Result<Option<MembersAsOf>, StoreError> {
-        self.connections.read(|db| membership::member_list(db, environment, id, as_of, known_at))
+    async fn entry_find(&self, environment: &str, id: &UniverseId) -> Result<Option<EntryRecord>, StoreError> {
+        self.connections.read(|db| timeline::entry_find(db, environment, id))
+    }
+
+    async fn timeline_read(&self, environment: &str, universe: Option<&UniverseId>) -> Result<Timeline, StoreError> {
+        self.connections.read(|db| timeline::timeline_read(db, environment, universe))
+    }
+
+    async fn run_figures(&self, environment: &str, run_number: i64) -> Result<Option<RunFigures>, StoreError> {
+        self.connections.read(|db| timeline::run_figures(db, environment, run_number))
+    }
+
+    async fn figure_list(&self, symbols: &[Symbol], session: Date) -> Result<Vec<FigureRecord>, StoreError> {
+        self.connections.read(|db| timeline::figure_list(db, symbols, session))
     }
 
     async fn membership_list(
@@ -266,10 +273,6 @@ impl Store for SqliteStore {
         symbol: Option<&Symbol>,
     ) -> Result<Vec<MembershipRecord>, StoreError> {
         self.connections.read(|db| membership::membership_list(db, environment, universe, symbol))
-    }
-
-    async fn symbol_list(&self, environment: &str, id: &UniverseId) -> Result<Option<Vec<Symbol>>, StoreError> {
-        self.connections.read(|db| integrity::symbol_list(db, environment, id))
     }
 
     async fn membership_span_list(&self, environment: &str, since: Date) -> Result<Vec<MembershipSpan>, StoreError> {
@@ -317,6 +320,10 @@ impl Store for SqliteStore {
 
     async fn symbol_change_list(&self) -> Result<Vec<SymbolChangeRecord>, StoreError> {
         self.connections.read(identity::symbol_change_list)
+    }
+
+    async fn symbol_change_list_at(&self, known_at: Timestamp) -> Result<Vec<SymbolChangeRecord>, StoreError> {
+        self.connections.read(|db| identity::symbol_change_list_at(db, known_at))
     }
 
     async fn constituent_source_put(

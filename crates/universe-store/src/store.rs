@@ -14,10 +14,10 @@ use uuid::Uuid;
 
 use crate::constituent_records::KeptSource;
 use crate::{
-    ApiKeyRecord, AuditEntry, Backend, ClaimedRun, DataLoadStore, EventsOf, Inconsistency, IntegrityFacts, Lease,
-    LoadRecord, Loaded, MembersAsOf, MembershipRecord, MembershipSpan, MigrationState, Needs, Ordered, OutboxEntry,
-    OutboxSpan, OverrideRecord, RunOrder, RunRecord, RunStatistics, RunVersion, SnapshotRecord, StoreError,
-    SymbolChangeRecord, UniverseRecord, VitalSigns,
+    ApiKeyRecord, AuditEntry, Backend, ClaimedRun, DataLoadStore, EntryRecord, EventsOf, FigureRecord, Inconsistency,
+    IntegrityFacts, Lease, LoadRecord, Loaded, MembersAsOf, MembershipRecord, MembershipSpan, MigrationState, Needs,
+    Ordered, OutboxEntry, OutboxSpan, OverrideRecord, RunFigures, RunOrder, RunRecord, RunStatistics, RunVersion,
+    SnapshotRecord, StoreError, SymbolChangeRecord, Timeline, UniverseRecord, VitalSigns, When, members,
 };
 
 /// A database of listings, memberships and runs.
@@ -277,14 +277,31 @@ pub trait Store: DataLoadStore + Send + Sync {
     /// When the database cannot be read.
     async fn universe_list(&self, environment: &str) -> Result<Vec<UniverseRecord>, StoreError>;
 
-    /// Returns the members of a universe now, in the order of its entry, and nothing about them; `None` where there
-    /// is no such universe.
+    /// Returns a universe with its members now, in the order of its entry; `None` where there is no such entry.
     ///
     /// # Errors
     /// When the database cannot be read.
-    async fn symbol_list(&self, environment: &str, id: &UniverseId) -> Result<Option<Vec<Symbol>>, StoreError>;
+    async fn entry_find(&self, environment: &str, id: &UniverseId) -> Result<Option<EntryRecord>, StoreError>;
 
-    /// Returns the members of a universe: now, or as of a session and as known at an instant.
+    /// Returns who was a member when of one universe, or of all, retired ones too.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn timeline_read(&self, environment: &str, universe: Option<&UniverseId>) -> Result<Timeline, StoreError>;
+
+    /// Returns the figures that a run decided by; `None` where it kept none.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn run_figures(&self, environment: &str, run_number: i64) -> Result<Option<RunFigures>, StoreError>;
+
+    /// Returns what reference data and prices up to a session say of listings, in their order.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn figure_list(&self, symbols: &[Symbol], session: Date) -> Result<Vec<FigureRecord>, StoreError>;
+
+    /// Returns the members of a universe with their figures: now, or as of a session and as known at an instant.
     ///
     /// A retired universe still answers for the past. `None` when there never was such a universe.
     ///
@@ -296,7 +313,9 @@ pub trait Store: DataLoadStore + Send + Sync {
         id: &UniverseId,
         as_of: Option<Date>,
         known_at: Option<Timestamp>,
-    ) -> Result<Option<MembersAsOf>, StoreError>;
+    ) -> Result<Option<MembersAsOf>, StoreError> {
+        members::member_list(self, environment, id, When { as_of, known_at }).await
+    }
 
     /// Returns every interval of a universe, or of a symbol in all universes, in order of time.
     ///
@@ -350,8 +369,9 @@ pub trait Store: DataLoadStore + Send + Sync {
         now: Timestamp,
     ) -> Result<bool, StoreError>;
 
-    /// Keeps symbol changes, each in the place of one of the same symbol and session, after deleting others that they
-    /// replace; returns how many say something new. The next plan goes by them.
+    /// Keeps symbol changes, each in the place of one of the same symbol and session, and of others that they replace;
+    /// returns how many say something new. The next plan goes by them, and what they supersede is still found by the
+    /// instants before they were recorded.
     ///
     /// # Errors
     /// When the database cannot be written, or a symbol becomes itself.
@@ -366,6 +386,12 @@ pub trait Store: DataLoadStore + Send + Sync {
     /// # Errors
     /// When the database cannot be read.
     async fn symbol_change_list(&self) -> Result<Vec<SymbolChangeRecord>, StoreError>;
+
+    /// Returns every symbol change that was recorded and not superseded at an instant, oldest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn symbol_change_list_at(&self, known_at: Timestamp) -> Result<Vec<SymbolChangeRecord>, StoreError>;
 
     /// Keeps what a source says of the history of a universe, in the place of what it said before.
     ///

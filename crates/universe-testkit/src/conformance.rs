@@ -69,6 +69,7 @@ pub const OWN_TABLES: &[&str] = &[
     "migration",
     "outbox",
     "run",
+    "run_figure",
     "snapshot",
     "symbol_change",
     "universe",
@@ -206,10 +207,10 @@ macro_rules! store_conformance {
             time_machine: a_corrected_past_answers_anew_and_is_remembered, a_past_may_be_corrected_twice,
                 superseding_what_is_not_there_is_refused, sources_are_kept_side_by_side,
                 a_word_about_a_member_counts_while_it_holds;
-            identity: symbol_changes_are_kept_and_replaced, a_renamed_listing_stays_a_member;
+            identity: symbol_changes_are_kept_and_superseded, a_renamed_listing_stays_a_member;
             keys: keys_are_listed_oldest_first, a_key_is_not_replaced, a_key_is_revoked_once,
                 the_last_use_of_a_key_is_remembered;
-            members: universes_are_listed_in_order, members_now_are_in_order_of_rank, caps_are_fresh_and_of_their_time,
+            members: universes_are_listed_in_order, members_now_are_in_order_of_rank, caps_are_fresh_and_of_their_time, figures_are_those_that_were_decided_by,
                 members_as_of_a_session, members_as_they_were_known, corrections_within_a_session,
                 since_walks_back_over_meeting_intervals, a_retired_universe_answers_for_the_past,
                 an_unknown_universe_is_none, intervals_are_listed_by_universe_and_by_symbol;

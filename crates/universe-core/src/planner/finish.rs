@@ -39,6 +39,7 @@ impl Planner<'_> {
             mode: self.request.mode,
             base_version: self.state.version,
             caps,
+            sectors: self.observation.sector.clone(),
             caps_moved: self.caps_moved,
             universes,
             delistings,

@@ -9,7 +9,7 @@ use crate::plan::{
 };
 use crate::rule::{Definition, RuleSet};
 use crate::state::RuleMark;
-use crate::{Category, Symbol, UniverseId};
+use crate::{Category, Symbol, TextColumn, UniverseId};
 
 /// Where an environment stands; a repair moves none of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +74,7 @@ pub fn plan_repair(standing: &Standing, rules: &RuleSet, damaged: &[DamagedEntry
         mode: Mode::MarketCap,
         base_version: standing.version,
         caps: vec![None; symbols.len()],
+        sectors: TextColumn::default(),
         caps_moved: Vec::new(),
         steps: steps.into(),
         symbols,

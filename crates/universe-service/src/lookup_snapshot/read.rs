@@ -1,17 +1,21 @@
 //! Reading a snapshot from the store: who is a member, or everything, but never a mixture of versions.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::civil::Date;
 use universe_core::Symbol;
-use universe_store::{MemberRecord, Store, StoreError, UniverseRecord};
+use universe_core::identity::SymbolChange;
+use universe_store::{EntryRecord, MemberRecord, Store, StoreError, UniverseRecord, When, in_order, member_records};
 
 use super::{LookupSnapshot, ReadyUniverse};
-use crate::Footing;
+use crate::{Footing, Past};
 
 /// How often a snapshot is read again because a run committed while it was being read.
 const READS_MAX: usize = 3;
+
+/// How many listings are described at once.
+const SYMBOLS_AT_ONCE: usize = 1_000;
 
 /// How much is read; each comes with the snapshot before.
 #[derive(Clone, Copy)]
@@ -32,13 +36,17 @@ pub(super) async fn read(
     loop {
         let version = store.head_version(environment).await?;
         let footing = Footing::find(store, environment, None, None).await?;
-        let universes = match reading {
-            Reading::Members(before) => read_members(store, environment, before, &footing).await?,
+        let (universes, past) = match reading {
+            Reading::Members(before) => {
+                // What another program wrote changes nothing of the past.
+                let past = before.past.as_ref().filter(|_| before.version == version);
+                (read_members(store, environment, before, &footing).await?, past.map(Arc::clone))
+            }
             Reading::Everything(before) => read_everything(store, environment, before, &footing).await?,
         };
         reads += 1;
         if reads == READS_MAX || store.head_version(environment).await? == version {
-            return Ok(LookupSnapshot::new(version, footing, universes));
+            return Ok(LookupSnapshot::new(version, footing, universes, past));
         }
     }
 }
@@ -48,20 +56,38 @@ async fn read_everything(
     environment: &str,
     before: Option<&LookupSnapshot>,
     footing: &Footing,
-) -> Result<Vec<Arc<ReadyUniverse>>, StoreError> {
-    let mut universes = Vec::new();
-    // One after the other: whatever changes meanwhile is read in between.
+) -> Result<(Vec<Arc<ReadyUniverse>>, Option<Arc<Past>>), StoreError> {
+    let timeline = store.timeline_read(environment, None).await?;
+    let changes: Vec<SymbolChange> =
+        store.symbol_change_list().await?.into_iter().map(|record| record.change).collect();
+    let mut entries = Vec::new();
     for record in store.universe_list(environment).await? {
+        entries.extend(store.entry_find(environment, &record.id).await?);
+    }
+    let symbols: BTreeSet<&Symbol> = entries.iter().flat_map(|entry| &entry.symbols).collect();
+    let symbols: Vec<Symbol> = symbols.into_iter().cloned().collect();
+    let mut figures = HashMap::with_capacity(symbols.len());
+    for some in symbols.chunks(SYMBOLS_AT_ONCE) {
         // SQLite answers without ever waiting: whoever looks out for a newer version must get a turn.
         tokio::task::yield_now().await;
-        let Some(found) = store.member_list(environment, &record.id, None, None).await? else { continue };
-        let ready = ReadyUniverse::new(found.universe, found.members, footing);
+        let found = store.figure_list(some, footing.session.unwrap_or(Date::MAX)).await?;
+        figures.extend(some.iter().zip(found));
+    }
+    let mut universes = Vec::with_capacity(entries.len());
+    for EntryRecord { universe: record, symbols } in &entries {
+        let recorded = timeline.universe(&record.id);
+        let recorded = recorded.map(|known| timeline.members(known, When::default(), &changes)).unwrap_or_default();
+        let members = in_order(symbols, &recorded);
+        let known = symbols.iter().map(|symbol| figures[symbol].clone()).collect();
+        let ready = ReadyUniverse::new(record.clone(), member_records(members, known, record.is_ranked), footing);
         // Of equal answers the old one is kept, which may be compressed already.
         let same = before.and_then(|before| before.universe(&record.id));
-        let is_same = |same: &&Arc<ReadyUniverse>| same.record == record && same.answer.members == ready.answer.members;
+        let is_same =
+            |same: &&Arc<ReadyUniverse>| same.record == *record && same.answer.members == ready.answer.members;
         universes.push(same.filter(is_same).map_or_else(|| Arc::new(ready), Arc::clone));
     }
-    Ok(universes)
+    let ids = entries.into_iter().map(|entry| entry.universe.id).collect();
+    Ok((universes, Some(Arc::new(Past::of(store, ids, timeline).await?))))
 }
 
 async fn read_members(

@@ -32,7 +32,7 @@ fn snapshot() -> LookupSnapshot {
         universe(stocks, "top_10", true, &["MSFT", "AAPL", "BRK.B"]),
         universe(stocks, "theme_growth", false, &["AAPL", "NVDA"]),
     ];
-    LookupSnapshot::new(7, Footing::default(), universes)
+    LookupSnapshot::new(7, Footing::default(), universes, None)
 }
 
 fn rules() -> RuleSet {
@@ -73,7 +73,7 @@ fn refuses_what_it_cannot_answer() {
 fn finds_universes_by_any_spelling_of_a_symbol() {
     let snapshot = snapshot();
     for spelling in ["BRK.B", "brk-b", "BRK/B", "BRKB"] {
-        let (symbol, universes) = snapshot.universes_of(spelling).expect("a member");
+        let SymbolUniverses { symbol, universes, .. } = snapshot.universes_of(spelling).expect("a member");
         assert_eq!(symbol.as_str(), "BRK.B");
         assert_eq!(universes.len(), 1);
         assert_eq!((universes[0].key.as_str(), universes[0].rank), ("top_10", Some(3)));

@@ -54,8 +54,8 @@ pub(crate) async fn live(
     let held = outcome.plan.held_universes().map(|(universe, _)| universe.id.clone()).collect();
     let mut answers = BTreeMap::new();
     for universe in store.universe_list(ENVIRONMENT).await.expect("listed") {
-        let members = store.symbol_list(ENVIRONMENT, &universe.id).await.expect("read").expect("there");
-        answers.insert(universe.id, digest(&members.into_iter().collect()));
+        let entry = store.entry_find(ENVIRONMENT, &universe.id).await.expect("read").expect("there");
+        answers.insert(universe.id, digest(&entry.symbols.into_iter().collect()));
     }
     Lived { session, at: ambient.now(), held, answers }
 }

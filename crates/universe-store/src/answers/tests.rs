@@ -8,67 +8,6 @@ fn day(day: i8) -> Date {
     date(2024, 3, day)
 }
 
-fn at(second: i64) -> Timestamp {
-    Timestamp::from_second(second).expect("an instant")
-}
-
-fn interval(symbol: &str, from: i8, opened: i64, closed: Option<(i8, i64)>) -> Interval {
-    Interval {
-        symbol: Symbol::from_stored(symbol),
-        valid_from: day(from),
-        valid_to: closed.map(|(to, _)| day(to)),
-        opened_at: at(opened),
-        closed_at: closed.map(|(_, closed)| at(closed)),
-        superseded_at: None,
-    }
-}
-
-#[track_caller]
-fn check(intervals: &[Interval], as_of: Option<i8>, known_at: Option<i64>, expected: &[(&str, i8)]) {
-    let members = members_as_of(intervals, as_of.map(day), known_at.map(at));
-    let members: Vec<(&str, Date)> =
-        members.iter().map(|m| (m.symbol.as_str(), m.since.expect("always known"))).collect();
-    let expected: Vec<(&str, Date)> = expected.iter().map(|(symbol, since)| (*symbol, day(*since))).collect();
-    assert_eq!(members, expected);
-}
-
-#[test]
-fn intervals_are_half_open() {
-    let intervals = [interval("NVDA", 4, 100, Some((6, 200)))];
-    check(&intervals, Some(3), None, &[]);
-    check(&intervals, Some(4), None, &[("NVDA", 4)]);
-    check(&intervals, Some(5), None, &[("NVDA", 4)]);
-    check(&intervals, Some(6), None, &[]);
-    check(&intervals, None, None, &[]);
-}
-
-#[test]
-fn what_was_recorded_later_has_not_happened() {
-    let intervals = [interval("NVDA", 4, 100, Some((6, 200)))];
-    check(&intervals, Some(7), Some(99), &[]);
-    check(&intervals, Some(7), Some(150), &[("NVDA", 4)]);
-    check(&intervals, Some(7), Some(200), &[]);
-    check(&intervals, None, Some(150), &[("NVDA", 4)]);
-}
-
-#[test]
-fn a_correction_within_the_session_supersedes() {
-    let intervals = [interval("NVDA", 4, 100, Some((4, 200)))];
-    check(&intervals, Some(4), None, &[]);
-    check(&intervals, Some(4), Some(150), &[("NVDA", 4)]);
-}
-
-#[test]
-fn membership_goes_on_where_intervals_meet() {
-    let intervals = [
-        interval("NVDA", 4, 100, Some((6, 200))),
-        interval("NVDA", 6, 200, Some((6, 300))),
-        interval("NVDA", 6, 400, None),
-    ];
-    check(&intervals, None, None, &[("NVDA", 4)]);
-    check(&[interval("NVDA", 4, 100, Some((5, 200))), interval("NVDA", 6, 300, None)], None, None, &[("NVDA", 6)]);
-}
-
 fn universe(entry: &Value, count: u64, intervals: &[(&str, i8, Option<i8>)]) -> UniverseEvidence {
     UniverseEvidence {
         row: UniverseRow {

@@ -26,7 +26,7 @@ use crate::write_set::{
     AuditRow, EntryRow, audit_rows, check_order, closes, delisted_rows, entry_row, keep_replaced, membership_end,
     opens, retired, written,
 };
-use crate::{RunRecord, StoreError};
+use crate::{RunFigures, RunRecord, StoreError};
 
 pub(super) use entries::entries_sql;
 pub(super) use records::{append_audit, append_events};
@@ -99,6 +99,21 @@ const OPEN_COPY_TYPES: &[Type] = &[Type::INT4, Type::TEXT, Type::DATE, Type::INT
 
 /// From so many rows on copying is worth its extra trip.
 const COPY_ROWS_MIN: usize = 5_000;
+
+const FIGURES: &str = "\
+insert into universe.run_figure (environment, run_number, session, figures)
+select $1, $2, $3, $4
+where not exists (
+  select
+  from (
+    select f.session, f.figures
+    from universe.run_figure f
+    where f.environment = $1
+    order by f.run_number desc
+    limit 1
+  ) before
+  where before.session = $3 and before.figures = $4
+)";
 
 /// Returns the statement that shows listings as delisted.
 pub(super) fn delist_sql(is_active: &str) -> String {
@@ -182,6 +197,7 @@ pub(super) async fn run_apply(
         caps_write(&tx, plan, now),
         delistings_write(&tx, sql, plan, now),
         market_write(&tx, plan),
+        figures_write(&tx, plan, &run.environment, number),
         lists_write(&tx, &run.environment, &plan.lists, now),
         jobs::run_end(&tx, run, number),
         append_audit(&tx, run, head.audit_number, now, &audit),
@@ -383,6 +399,14 @@ async fn delistings_write(tx: &Transaction<'_>, sql: &Sql, plan: &Plan, now: Tim
     let dates: Vec<_> = rows.iter().map(|row| row.delisted_date).collect();
     let statement = tx.prepare_cached(&sql.delist).await?;
     tx.execute(&statement, &[&now, &symbols, &dates]).await?;
+    Ok(())
+}
+
+/// Keeps what the plan decided by, unless the run before it has said the same of the session.
+async fn figures_write(tx: &Transaction<'_>, plan: &Plan, environment: &str, run_number: i64) -> Result<(), Failure> {
+    let Some(figures) = RunFigures::encode(plan) else { return Ok(()) };
+    let statement = tx.prepare_cached(FIGURES).await?;
+    tx.execute(&statement, &[&environment, &run_number, &plan.session, &figures]).await?;
     Ok(())
 }
 

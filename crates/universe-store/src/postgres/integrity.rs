@@ -3,7 +3,7 @@
 use deadpool_postgres::{Object, Transaction};
 use jiff::civil::Date;
 use tokio_postgres::IsolationLevel;
-use universe_core::{SecurityType, Symbol, UniverseId};
+use universe_core::{SecurityType, Symbol};
 
 use super::Sql;
 use super::columns::Columns;
@@ -46,13 +46,7 @@ where u.environment = $1
   and (m.valid_from >= $2 or m.valid_to >= $2)
   and m.valid_to is distinct from m.valid_from
   and m.superseded_run is null
-  and m.superseded_run is null
 order by u.type collate \"C\", u.key collate \"C\", m.symbol, m.valid_from";
-
-const MEMBERS: &str = "\
-select members
-from universe.universe
-where environment = $1 and type = $2 and key = $3 and not is_retired";
 
 /// Returns the statement that reads the listings as far as membership depends on them.
 pub(super) fn listing_facts_sql(columns: &Columns) -> String {
@@ -136,19 +130,4 @@ pub(super) async fn membership_span_list(
         });
     }
     Ok(spans)
-}
-
-pub(super) async fn symbol_list(
-    client: &Object,
-    environment: &str,
-    id: &UniverseId,
-) -> Result<Option<Vec<Symbol>>, Failure> {
-    let statement = client.prepare_cached(MEMBERS).await?;
-    let universe_type = id.universe_type.as_str();
-    if let Some(row) = client.query_opt(&statement, &[&environment, &universe_type, &id.key()]).await? {
-        return Ok(Some(answers::member_symbols(row.get(0)).collect()));
-    }
-    let unmanaged = format!("select * from ({UNMANAGED}) f where f.type = $2 and f.key = $3");
-    let row = client.query_opt(&unmanaged, &[&environment, &universe_type, &id.key()]).await?;
-    row.map(|row| super::state::unmanaged_entry(&row).map(|entry| answers::entry_members(&entry.value))).transpose()
 }

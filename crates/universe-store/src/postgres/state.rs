@@ -20,6 +20,8 @@ const HEAD: &str = "select version, session, held from universe.head where envir
 /// The columns that [`universe_row`] reads.
 pub(super) const UNIVERSE_COLUMNS: &str = "u.type, u.key, u.name, u.category, u.rule, u.rule_version, u.is_ranked, \
 u.sequence, u.members, u.member_count, u.reconstituted_session, u.entry_updated_at, u.is_retired";
+/// How many these are.
+pub(super) const UNIVERSE_COLUMNS_COUNT: usize = 13;
 
 const UNIVERSES: &str = "\
 select u.type, u.key, u.name, u.category, u.rule, u.rule_version, u.is_ranked,

@@ -17,7 +17,7 @@ use super::time_machine::past_write;
 use super::values::{Count, DayText, day, integer, universe_id};
 use super::versions::lists_write;
 use crate::write_set::{self, AuditRow, EntryRow, MembershipEnd};
-use crate::{RunRecord, StoreError};
+use crate::{RunFigures, RunRecord, StoreError};
 
 /// The numbers of an environment; they are given out within the transaction, and so without gaps.
 pub(super) struct Head {
@@ -63,6 +63,7 @@ pub(super) fn run_apply(db: &Connection, plan: &Plan, record: &RunRecord, events
     run.listings()?;
     lists_write(db, &record.environment, &plan.lists, &run.now_text)?;
     past_write(db, &record.environment, run.number, &plan.past)?;
+    run.figures()?;
     if let Some(market) = &plan.market {
         market_session_put(db, &[market.session])?;
     }
@@ -114,6 +115,28 @@ pub(super) fn head(db: &Connection, environment: &str) -> Result<Head, StoreErro
 }
 
 impl Run<'_> {
+    /// Keeps what the plan decided by, unless the run before it has said the same of the session.
+    fn figures(&self) -> Result<(), StoreError> {
+        let Some(figures) = RunFigures::encode(self.plan) else { return Ok(()) };
+        let mut statement = self.db.prepare_cached(
+            "insert into universe_run_figure (environment, run_number, session, figures)
+            select ?1, ?2, ?3, ?4
+            where not exists (
+                select 1
+                from (
+                    select f.session, f.figures
+                    from universe_run_figure f
+                    where f.environment = ?1
+                    order by f.run_number desc
+                    limit 1
+                ) before
+                where before.session = ?3 and before.figures = ?4
+            )",
+        )?;
+        statement.execute(params![self.record.environment, self.number, self.session, figures])?;
+        Ok(())
+    }
+
     /// Writes universes, entries and memberships; returns what other programs' entries said before.
     fn universes(&self) -> Result<BTreeMap<UniverseId, Value>, StoreError> {
         let mut replaced = BTreeMap::new();

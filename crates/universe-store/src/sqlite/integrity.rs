@@ -2,10 +2,10 @@
 
 use jiff::civil::Date;
 use rusqlite::{Connection, OptionalExtension, params};
-use universe_core::{SecurityType, Symbol, UniverseId};
+use universe_core::SecurityType;
 
 use super::history::evidence;
-use super::membership::{UNMANAGED, imports, unmanaged_entry};
+use super::membership::{UNMANAGED, imports};
 use super::observe::session_latest;
 use super::values::{Count, Day, DayText, Json, day, instant, symbol, text, universe_id};
 use crate::answers;
@@ -113,22 +113,4 @@ pub(super) fn membership_span_list(
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
-}
-
-pub(super) fn symbol_list(
-    db: &Connection,
-    environment: &str,
-    id: &UniverseId,
-) -> Result<Option<Vec<Symbol>>, StoreError> {
-    let mut statement = db.prepare_cached(
-        "select members
-        from universe_universe
-        where environment = ?1 and type = ?2 and key = ?3 and is_retired = 0",
-    )?;
-    let mut rows = statement.query(params![environment, id.universe_type.as_str(), id.key()])?;
-    if let Some(row) = rows.next()? {
-        return Ok(Some(answers::member_symbols(text(row, 0)?.unwrap_or_default()).collect()));
-    }
-    let entry = unmanaged_entry(db, environment, id)?;
-    Ok(entry.map(|entry| answers::entry_members(&entry.value)))
 }

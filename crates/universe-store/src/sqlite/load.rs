@@ -11,7 +11,7 @@ use super::listing::{Listing, Listings, SnapshotPlace};
 use super::past::snapshot_blob;
 use super::values::{DayText, Dollars, day, integer};
 use crate::fingerprint::snapshot_fingerprint;
-use crate::snapshot_facts::{Facts, SnapshotFacts};
+use crate::snapshot_facts::{Facts, SnapshotFacts, unreadable};
 use crate::{LoadRecord, Loaded, StoreError};
 
 /// A listing that a snapshot shows first is new only if the one before is not older than so many days.
@@ -191,7 +191,7 @@ fn facts_before(db: &Connection, session: Date) -> Result<SnapshotFacts, StoreEr
         limit 1",
     )?;
     match statement.query_row([DayText::from(session)], snapshot_blob).optional()? {
-        Some(blob) => SnapshotFacts::decode(&blob.facts).map_err(|error| error.of(blob.session)),
+        Some(blob) => SnapshotFacts::decode(&blob.facts).map_err(|error| unreadable(blob.session, &error)),
         None => Ok(SnapshotFacts::default()),
     }
 }

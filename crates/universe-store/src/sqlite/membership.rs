@@ -1,9 +1,7 @@
 //! Reading universes and their members.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use universe_core::state::{ImportedList, State};
@@ -12,18 +10,16 @@ use universe_core::{Symbol, UniverseId, Usd};
 use super::identity::symbol_changes_until;
 use super::observe::market_session_list;
 use super::overrides::overrides_active;
-use super::past::facts_as_of;
-use super::values::{Count, Day, DayText, Dollars, Json, day, instant, symbol, text, universe_id};
-use crate::answers::{self, Interval, MemberSince, StoredInterval, UniverseRow, UnmanagedEntry};
-use crate::as_of_facts::FactsFound;
-use crate::described::{Description, described, shown_later, symbols_of};
-use crate::{MemberRecord, MembersAsOf, MembershipRecord, StoreError, UniverseRecord};
+use super::values::{Count, Day, Json, day, instant, symbol, text, universe_id};
+use crate::answers::{self, UniverseRow, UnmanagedEntry};
+use crate::{MembershipRecord, StoreError, UniverseRecord};
 
 /// The columns of [`universe_row`], from `universe_universe u`.
-const UNIVERSE_COLUMNS: &str = "u.type, u.key, u.name, u.category, u.rule, u.rule_version, u.is_ranked, u.sequence,
+pub(super) const UNIVERSE_COLUMNS: &str =
+    "u.type, u.key, u.name, u.category, u.rule, u.rule_version, u.is_ranked, u.sequence,
     u.members, u.member_count, u.reconstituted_session, u.entry_updated_at, u.is_retired";
 /// How many these are.
-const UNIVERSE_COLUMNS_COUNT: usize = 13;
+pub(super) const UNIVERSE_COLUMNS_COUNT: usize = 13;
 
 /// The entries of other programs: of the two types, without a row of our own, and no mirrors.
 pub(super) const UNMANAGED: &str = "select c.type, c.key, c.name, c.universe_category, c.value, c.updated_at
@@ -80,40 +76,6 @@ pub(super) fn universe_list(db: &Connection, environment: &str) -> Result<Vec<Un
     Ok(records)
 }
 
-pub(super) fn member_list(
-    db: &Connection,
-    environment: &str,
-    id: &UniverseId,
-    as_of: Option<Date>,
-    known_at: Option<Timestamp>,
-) -> Result<Option<MembersAsOf>, StoreError> {
-    let sql = format!(
-        "select {UNIVERSE_COLUMNS} from universe_universe u where u.environment = ?1 and u.type = ?2 and u.key = ?3"
-    );
-    let key = params![environment, id.universe_type.as_str(), id.key()];
-    let row = db.prepare_cached(&sql)?.query_row(key, universe_row).optional()?;
-    let entry = unmanaged_entry(db, environment, id)?;
-    let universe = match (&entry, &row) {
-        (Some(entry), _) => answers::record_of_entry(entry),
-        (None, Some(row)) => answers::record_of_row(row),
-        (None, None) => return Ok(None),
-    };
-    let intervals = match (row.is_some(), known_at.is_some()) {
-        (false, _) => Vec::new(),
-        (true, false) => intervals_as_they_are(db, environment, id)?,
-        (true, true) => intervals(db, environment, id)?,
-    };
-    let members = answers::members_asked(entry.as_ref(), row.as_ref(), &intervals, as_of, known_at);
-    let is_ranked = as_of.is_none() && known_at.is_none() && universe.is_ranked;
-    let known_since = intervals.iter().map(|interval| interval.valid_from).min();
-    let limit = match as_of {
-        Some(as_of) => as_of,
-        None => last_session(db, environment)?.unwrap_or(Date::MAX),
-    };
-    let members = describe(db, members, limit, is_ranked)?;
-    Ok(Some(MembersAsOf { universe, as_of, known_since, members }))
-}
-
 pub(super) fn membership_list(
     db: &Connection,
     environment: &str,
@@ -159,104 +121,6 @@ pub(super) fn membership_list(
     let mut records = rows.collect::<Result<Vec<_>, _>>()?;
     answers::sort_memberships(&mut records);
     Ok(records)
-}
-
-/// Returns every interval of a universe for a question about what is known by now: without looking up in the
-/// runs, which are most of the work, when each end was recorded.
-fn intervals_as_they_are(db: &Connection, environment: &str, id: &UniverseId) -> Result<Vec<Interval>, StoreError> {
-    let mut statement = db.prepare_cached(
-        "select m.symbol, m.valid_from, m.valid_to, m.superseded_run is not null
-        from universe_universe u
-        join universe_membership m on m.universe_id = u.universe_id
-        where u.environment = ?1 and u.type = ?2 and u.key = ?3",
-    )?;
-    let rows = statement.query_map(params![environment, id.universe_type.as_str(), id.key()], |row| {
-        let valid_to = day(row, 2)?;
-        Ok(answers::interval_as_it_is(symbol(row, 0)?, row.get::<_, Day>(1)?.0, valid_to, row.get(3)?))
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// Returns every interval of a universe, retired or not, with the instants at which its ends were recorded.
-fn intervals(db: &Connection, environment: &str, id: &UniverseId) -> Result<Vec<Interval>, StoreError> {
-    let mut statement = db.prepare_cached(
-        "select m.symbol, m.valid_from, m.valid_to, m.opened_run, m.closed_run, m.superseded_run
-        from universe_universe u
-        join universe_membership m on m.universe_id = u.universe_id
-        where u.environment = ?1 and u.type = ?2 and u.key = ?3",
-    )?;
-    let rows = statement.query_map(params![environment, id.universe_type.as_str(), id.key()], |row| {
-        Ok(StoredInterval {
-            symbol: symbol(row, 0)?,
-            valid_from: row.get::<_, Day>(1)?.0,
-            valid_to: day(row, 2)?,
-            opened_run: row.get(3)?,
-            closed_run: row.get(4)?,
-            superseded_run: row.get(5)?,
-        })
-    })?;
-    let stored = rows.collect::<Result<Vec<_>, _>>()?;
-    // One run recorded many intervals: each is looked up once.
-    let mut run_end =
-        db.prepare_cached("select finished_at from universe_run where environment = ?1 and run_number = ?2")?;
-    let mut ends: BTreeMap<i64, Option<Timestamp>> = BTreeMap::new();
-    for run in stored.iter().flat_map(StoredInterval::runs) {
-        if let Entry::Vacant(unknown) = ends.entry(run) {
-            let end = run_end.query_row(params![environment, run], |row| instant(row, 0)).optional()?;
-            unknown.insert(end.map(|end| end.unwrap_or(Timestamp::MIN)));
-        }
-    }
-    let ended_at = |run: i64| ends.get(&run).copied().flatten();
-    Ok(stored.into_iter().filter_map(|interval| interval.recorded(ended_at)).collect())
-}
-
-/// Returns the newest session that was synchronized.
-fn last_session(db: &Connection, environment: &str) -> Result<Option<Date>, StoreError> {
-    let mut statement = db.prepare_cached("select session from universe_head where environment = ?1")?;
-    Ok(statement.query_row([environment], |row| day(row, 0)).optional()?.flatten())
-}
-
-/// Adds to members what reference data and prices say about them up to a session.
-fn describe(
-    db: &Connection,
-    members: Vec<MemberSince>,
-    limit: Date,
-    is_ranked: bool,
-) -> Result<Vec<MemberRecord>, StoreError> {
-    // The closes of one session lie together in their index; the latest before it is only looked for without one.
-    let mut statement = db.prepare_cached(
-        "select
-            j.key, s.company_name, s.market_cap, s.sector, s.weighted_shares_outstanding, s.last_seen_session,
-            coalesce(
-                (
-                    select o.close
-                    from ohlcv_daily o indexed by ohlcv_daily_date_symbol_idx
-                    where o.date = ?2 and o.symbol = s.symbol
-                ),
-                (select e.close from ohlcv_daily e where e.symbol = s.symbol and e.date < ?2 order by e.date desc limit 1)
-            )
-        from json_each(?1) j
-        join symbols s on s.symbol = j.value",
-    )?;
-    let symbols = serde_json::Value::from_iter(members.iter().map(|member| member.symbol.as_str()));
-    let mut rows = statement.query(params![symbols.to_string(), DayText::from(limit)])?;
-    let mut descriptions = vec![Description::default(); members.len()];
-    while let Some(row) = rows.next()? {
-        descriptions[row.get::<_, u32>(0)? as usize] = Description {
-            company_name: row.get(1)?,
-            recorded_cap: row.get::<_, Option<i64>>(2)?.map(Usd),
-            sector: row.get(3)?,
-            shares: row.get(4)?,
-            last_seen: day(row, 5)?,
-            close: row.get::<_, Option<Dollars>>(6)?.map(|close| close.0),
-        };
-    }
-    let later = shown_later(&descriptions, limit);
-    let found = match later.is_empty() {
-        true => FactsFound::default(),
-        false => facts_as_of(db, DayText::from(limit), &symbols_of(&members, &later))?,
-    };
-    Ok(described(members, descriptions, &later, &found, is_ranked))
 }
 
 /// Returns the number of the last change of each universe that was retired.
@@ -307,7 +171,7 @@ fn unmanaged_row(row: &Row<'_>) -> rusqlite::Result<UnmanagedEntry> {
 }
 
 /// Reads the columns of [`UNIVERSE_COLUMNS`].
-fn universe_row(row: &Row<'_>) -> rusqlite::Result<UniverseRow> {
+pub(super) fn universe_row(row: &Row<'_>) -> rusqlite::Result<UniverseRow> {
     Ok(UniverseRow {
         id: universe_id(row, 0, 1)?,
         name: row.get(2)?,

@@ -14,24 +14,42 @@ fn record(from: &str, to: Option<&str>, date: jiff::civil::Date, source: &str) -
     SymbolChangeRecord { change, source: source.to_owned(), recorded_at: instant(1) }
 }
 
-/// Changes are part of the state from their session on; the same again changes nothing, and others are replaced.
-pub async fn symbol_changes_are_kept_and_replaced(subject: &Subject) {
+/// Changes are part of the state from their session on; the same again changes nothing, and others are superseded:
+/// what was known before is found by the instants before.
+pub async fn symbol_changes_are_kept_and_superseded(subject: &Subject) {
     let store = subject.store();
     let found = record("AAPL", Some("APPL"), TUESDAY, SymbolChangeRecord::DETECTED);
     let reused = record("GME", None, MONDAY, SymbolChangeRecord::DETECTED);
     let first = [found.clone(), reused.clone()];
     assert_eq!(store.symbol_change_put(&first, &[]).await.expect("kept"), 2);
-    assert_eq!(store.symbol_change_put(&first, &[]).await.expect("kept"), 0);
-    assert_eq!(store.symbol_change_list().await.expect("reads"), [reused.clone(), found.clone()]);
-    for (session, expected) in [(MONDAY, vec![reused.change.clone()]), (TUESDAY, vec![reused.change, found.change])] {
+    let later = |record: &SymbolChangeRecord| SymbolChangeRecord { recorded_at: instant(2), ..record.clone() };
+    assert_eq!(store.symbol_change_put(&first.clone().map(|r| later(&r)), &[]).await.expect("kept"), 0);
+    assert_eq!(store.symbol_change_list().await.expect("reads"), [reused.clone(), found.clone()], "as told first");
+    for (session, expected) in
+        [(MONDAY, vec![reused.change.clone()]), (TUESDAY, vec![reused.change.clone(), found.change.clone()])]
+    {
         let state = store.state_read(ENVIRONMENT, session).await.expect("reads");
         assert_eq!(state.symbol_changes, expected, "as of {session}");
     }
-    let told = record("AAPL", Some("PEAR"), WEDNESDAY, "changes.csv");
-    let again = record("GME", Some("BRK.B"), MONDAY, "changes.csv");
-    let replaced = [first[0].change.clone()];
+
+    let told = SymbolChangeRecord { recorded_at: instant(3), ..record("AAPL", Some("PEAR"), WEDNESDAY, "changes.csv") };
+    let again = SymbolChangeRecord { recorded_at: instant(3), ..record("GME", Some("BRK.B"), MONDAY, "changes.csv") };
+    let replaced = [found.change.clone()];
     assert_eq!(store.symbol_change_put(&[told.clone(), again.clone()], &replaced).await.expect("kept"), 2);
-    assert_eq!(store.symbol_change_list().await.expect("reads"), [again, told]);
+    assert_eq!(store.symbol_change_list().await.expect("reads"), [again.clone(), told.clone()]);
+    let state = store.state_read(ENVIRONMENT, WEDNESDAY).await.expect("reads");
+    assert_eq!(state.symbol_changes, [again.change.clone(), told.change.clone()], "the next plan goes by them");
+    let almost = instant(3) - std::time::Duration::from_micros(1);
+    for (known_at, expected) in [
+        (instant(0), vec![]),
+        (instant(1), vec![reused.clone(), found.clone()]),
+        (almost, vec![reused, found]),
+        (instant(3), vec![again.clone(), told.clone()]),
+        (instant(9), vec![again, told]),
+    ] {
+        assert_eq!(store.symbol_change_list_at(known_at).await.expect("reads"), expected, "known at {known_at}");
+    }
+
     let itself = record("AAPL", Some("AAPL"), MONDAY, "changes.csv");
     let before = subject.dump().await;
     store.symbol_change_put(&[record("MSFT", Some("MS"), MONDAY, "x"), itself], &[]).await.expect_err("refused");

@@ -115,8 +115,8 @@ pub async fn symbols_are_listed_in_the_order_of_the_entry(subject: &Subject) {
         ("etf_universe:top_2", None),
         ("stock_universe:nowhere", None),
     ] {
-        let found = subject.store.symbol_list(ENVIRONMENT, &universe(address)).await.expect("reads");
-        assert_eq!(found, expected, "{address}");
+        let found = subject.store.entry_find(ENVIRONMENT, &universe(address)).await.expect("reads");
+        assert_eq!(found.map(|entry| entry.symbols), expected, "{address}");
     }
 }
 

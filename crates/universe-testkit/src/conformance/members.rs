@@ -79,6 +79,34 @@ pub async fn caps_are_fresh_and_of_their_time(subject: &Subject) {
     assert_eq!(caps(top, Some(WEDNESDAY)).await, told(&[("AAPL", 6_000_000), ("MSFT", 400)]));
 }
 
+/// A session keeps the figures that its run decided by, until another run decides by others; as known before, still.
+pub async fn figures_are_those_that_were_decided_by(subject: &Subject) {
+    sync(subject.store(), &snapshot(MONDAY, six_listings()), 1).await;
+    let cap = async |as_of: Option<Date>, known_at: Option<u32>| {
+        let found = answer(subject, "stock_universe:top_2", as_of, known_at.map(instant)).await;
+        let apple = found.members.into_iter().find(|member| member.symbol == symbol("AAPL")).expect("a member");
+        assert_eq!(apple.company_name.as_deref(), Some("AAPL Inc. Common Stock"));
+        assert_eq!(apple.sector.as_deref(), Some("Technology"));
+        apple.market_cap.map(|cap| cap.0 / 1_000_000)
+    };
+    let (decided, corrected) = (Some(2_695_000), Some(2_310_000));
+    assert_eq!(cap(Some(MONDAY), None).await, decided);
+    let mut rows = six_listings();
+    rows[0] = stock("AAPL", 150.0, 15_400);
+    load(subject.store(), &snapshot(MONDAY, rows.clone()), 2).await;
+    assert_eq!(cap(Some(MONDAY), None).await, decided);
+    assert_eq!(cap(None, None).await, corrected);
+    sync(subject.store(), &snapshot(MONDAY, rows), 3).await;
+    assert_eq!(cap(Some(MONDAY), None).await, corrected);
+    assert_eq!(cap(Some(MONDAY), Some(2)).await, decided);
+    assert_eq!(cap(None, Some(2)).await, decided);
+    let timeline = subject.store.timeline_read(ENVIRONMENT, None).await.expect("reads");
+    let run = timeline.figures(MONDAY, None).expect("kept");
+    let figures = subject.store.run_figures(ENVIRONMENT, run).await.expect("reads").expect("there");
+    assert_eq!((figures.run_number, figures.session), (run, MONDAY));
+    assert_eq!(subject.store.run_figures(ENVIRONMENT, run + 7).await.expect("reads"), None);
+}
+
 /// The answer for a session is whoever was a member in it; nothing is known before the first.
 pub async fn members_as_of_a_session(subject: &Subject) {
     sync(subject.store(), &snapshot(MONDAY, six_listings()), 1).await;

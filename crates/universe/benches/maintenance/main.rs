@@ -140,15 +140,15 @@ async fn lookups(store: &dyn Store, folder: &Path) -> Vec<String> {
     let mut lines = Vec::new();
     for key in ["top_100", "top_500", "master_all_stocks"] {
         let id: UniverseId = format!("stock_universe:{key}").parse().expect("an address");
-        let symbols = store.symbol_list(ENVIRONMENT, &id).await.expect("read").expect("there");
+        let symbols = store.entry_find(ENVIRONMENT, &id).await.expect("read").expect("there").symbols;
         let file = folder.join(format!("{key}.csv"));
         let text: String = symbols.iter().map(|symbol| format!("{symbol}\n")).collect();
         std::fs::write(&file, format!("symbol\n{text}")).expect("written");
         let (mut from_database, mut from_file) = (Samples::default(), Samples::default());
         for _ in 0..TIMES {
-            let listed = from_database.time_async(store.symbol_list(ENVIRONMENT, &id)).await;
+            let listed = from_database.time_async(store.entry_find(ENVIRONMENT, &id)).await;
             let parsed = from_file.time(|| universe_feeds::read_universe(&file).expect("parsed").value);
-            assert_eq!(listed.expect("read").as_ref(), Some(&parsed));
+            assert_eq!(listed.expect("read").map(|entry| entry.symbols).as_ref(), Some(&parsed));
         }
         let name = format!("{key}, {} symbols", symbols.len());
         Target { name: &name, seed_ms: Some(10.0), ours_ms: 10.0 }.print(&from_database);

@@ -97,7 +97,7 @@ async fn members(
     let ids: Vec<UniverseId> = lists.iter().map(|list| list.id.clone()).collect();
     let (report, outcome) = load_lists(store, &rules, lists, report, &request, &Surroundings).await?;
     for id in ids.iter().take(UNIVERSES_SHOWN) {
-        let count = store.symbol_list(&request.environment, id).await?.map_or(0, |members| members.len());
+        let count = store.entry_find(&request.environment, id).await?.map_or(0, |entry| entry.symbols.len());
         let is_changed = outcome.was_written && outcome.plan.universes.iter().any(|universe| universe.id == *id);
         let what = match is_changed {
             true => format!("{id} has {} as of {}", counted(count), outcome.plan.session),

@@ -1,5 +1,6 @@
 //! Routes that answer which symbols belong to which universe, from memory; as of a day, from the store.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::{Body as HttpBody, Bytes};
@@ -9,8 +10,10 @@ use axum::response::Response;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Deserialize;
-use serde_json::json;
-use universe_service::{Body, LookupError, Question, ReadyAnswer, look_up, nearest_keys};
+use universe_core::Symbol;
+use universe_service::{
+    Body, Detail, LookupError, Question, Recorded, later_symbols_at, look_up_in, nearest_keys, past_body, universes_of,
+};
 use utoipa::IntoParams;
 
 use super::App;
@@ -90,8 +93,7 @@ pub(crate) async fn show_universe(
     headers: HeaderMap,
     Asked(when): Asked<When>,
 ) -> Result<Response, Problem> {
-    let answer = answer_to(&app, &universe, &when).await?;
-    Ok(send_of(&app, &answer.members, &when, &headers))
+    answer_to(&app, &universe, &when, Detail::Figures, &headers).await
 }
 
 /// List the symbols of a universe
@@ -111,14 +113,13 @@ pub(crate) async fn list_universe_symbols(
     headers: HeaderMap,
     Asked(when): Asked<When>,
 ) -> Result<Response, Problem> {
-    let answer = answer_to(&app, &universe, &when).await?;
-    Ok(send_of(&app, &answer.symbols, &when, &headers))
+    answer_to(&app, &universe, &when, Detail::Symbols, &headers).await
 }
 
 /// List the universes of a symbol
 #[utoipa::path(
     get, path = "/api/v1/symbols/{symbol}/universes", tag = "lookups", operation_id = "list_symbol_universes",
-    params(("symbol" = String, Path, description = "A symbol in any usual spelling: `BRK.B`, `BRK-B`, `BRK/B`, `BRKB`")),
+    params(("symbol" = String, Path, description = "A symbol in any usual spelling: `BRK.B`, `BRK-B`, `BRK/B`, `BRKB`"), When),
     responses(
         (status = 200, description = "The universes, with the rank where there is one", body = SymbolAnswer),
         (status = 304, description = "They are as the client has them"),
@@ -130,23 +131,24 @@ pub(crate) async fn list_symbol_universes(
     State(app): State<Arc<App>>,
     Named(symbol): Named<String>,
     headers: HeaderMap,
-    Asked(Nothing {}): Asked<Nothing>,
+    Asked(when): Asked<When>,
 ) -> Result<Response, Problem> {
     let snapshot = app.lookups.current();
-    let found = if symbol.len() <= SYMBOL_LEN_MAX { snapshot.universes_of(&symbol) } else { None };
-    let (symbol, universes) = found.ok_or_else(|| {
+    let unknown = || {
         let detail = format!("no universe has the symbol {:?}", shortened(&symbol));
         Problem::new(StatusCode::NOT_FOUND, "unknown-symbol", detail)
-    })?;
-    let answer = json!({
-        "symbol": symbol, "as_of": snapshot.as_of(), "count": universes.len(), "universes": universes,
-    });
-    Ok(send_current(&app, &Body::json(&answer), &headers))
-}
-
-/// Sends what memory answers, or the store.
-fn send_of(app: &App, body: &Body, when: &When, headers: &HeaderMap) -> Response {
-    if when.is_now() { send_current(app, body, headers) } else { send(body, headers) }
+    };
+    if SYMBOL_LEN_MAX < symbol.len() {
+        return Err(unknown());
+    }
+    if when.is_now() {
+        let found = snapshot.universes_of(&symbol).ok_or_else(unknown)?;
+        return Ok(send_current(&app, &Body::json(&found), &headers));
+    }
+    let recorded = Recorded { store: &*app.daemon.store, past: snapshot.past() };
+    let question = Question { environment: &app.daemon.environment, as_of: when.as_of, known_at: when.known_at };
+    let found = universes_of(recorded, &app.rules.load(), &symbol, question).await?.ok_or_else(unknown)?;
+    Ok(send(&Body::json(&found), &headers))
 }
 
 /// Sends what memory answers; where the store could not be asked for a while, with the age of that.
@@ -159,8 +161,14 @@ fn send_current(app: &App, body: &Body, headers: &HeaderMap) -> Response {
     response
 }
 
-/// Answers from memory, or from the store where the question is about the past.
-async fn answer_to(app: &App, asked: &str, when: &When) -> Result<Arc<ReadyAnswer>, Problem> {
+/// Answers what is ready in memory, or puts the answer together where the question is about the past.
+async fn answer_to(
+    app: &App,
+    asked: &str,
+    when: &When,
+    detail: Detail,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
     if asked.len() > ASKED_LEN_MAX {
         let detail = format!("an expression has at most {ASKED_LEN_MAX} characters");
         return Err(Problem::bad_request("expression", detail));
@@ -179,11 +187,25 @@ async fn answer_to(app: &App, asked: &str, when: &When) -> Result<Arc<ReadyAnswe
         }
     };
     if when.is_now() {
-        return snapshot.look_up(asked, &rules).map_err(unknown);
+        let ready = snapshot.look_up(asked, &rules).map_err(unknown)?;
+        let body = match detail {
+            Detail::Symbols => &ready.symbols,
+            Detail::Figures => &ready.members,
+        };
+        return Ok(send_current(app, body, headers));
     }
+    let store = &*app.daemon.store;
     let question = Question { environment: &app.daemon.environment, as_of: when.as_of, known_at: when.known_at };
-    let answer = look_up(&*app.daemon.store, &rules, asked, question).await.map_err(unknown)?;
-    Ok(Arc::new(ReadyAnswer::new(answer.id.as_ref(), &answer.name, &answer.members, answer.as_of, answer.standing)))
+    let recorded = Recorded { store, past: snapshot.past() };
+    let answer = look_up_in(recorded, &rules, asked, question, detail).await.map_err(unknown)?;
+    let later = match answer.as_of {
+        Some(as_of) => {
+            let symbols: Vec<&Symbol> = answer.members.iter().map(|member| &member.symbol).collect();
+            later_symbols_at(store, &symbols, as_of, when.known_at).await?.into_iter().collect()
+        }
+        None => BTreeMap::new(),
+    };
+    Ok(send(&past_body(&answer, &later, detail), headers))
 }
 
 /// What is sent of an answer, and under which name.

@@ -1,6 +1,8 @@
 //! The shapes of answers that are put together elsewhere, for the OpenAPI document.
 #![expect(dead_code, reason = "these describe JSON that is serialised ahead; nothing builds them")]
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::Value;
@@ -55,6 +57,8 @@ pub(crate) struct SymbolsAnswer {
     quarantined_count: u32,
     /// In order of rank where there is one, else sorted
     symbols: Vec<String>,
+    /// What members of the past are called today, where that is another symbol; not in answers about now
+    later_symbols: Option<BTreeMap<String, String>>,
 }
 
 /// A universe and its members
@@ -79,6 +83,8 @@ pub(crate) struct MembersAnswer {
     /// How many listings were kept out because their data could not be believed
     quarantined_count: u32,
     symbols: Vec<String>,
+    /// What members of the past are called today, where that is another symbol; not in answers about now
+    later_symbols: Option<BTreeMap<String, String>>,
     members: Vec<Member>,
 }
 
@@ -96,14 +102,43 @@ pub(crate) struct Member {
     since: Option<Date>,
 }
 
-/// Who came to a universe and who went between two days
+/// Who came and who went between two moments of a universe, or is in one universe only
 #[derive(ToSchema)]
 pub(crate) struct UniverseChanges {
     universe: String,
-    from: Date,
-    to: Date,
+    /// The day that was asked for, or the id of the run; missing where universes are compared
+    #[schema(required = false)]
+    from: String,
+    #[schema(required = false)]
+    to: String,
+    /// The universe that was compared with; missing where moments are compared
+    #[schema(required = false)]
+    with: String,
+    /// Who is only on the second side
     added: Vec<String>,
+    /// Who is only on the first side
     removed: Vec<String>,
+    before: ComparedMembers,
+    after: ComparedMembers,
+    /// What a person should know about both
+    remarks: Vec<String>,
+}
+
+/// One side of a comparison, and how far it can be trusted
+#[derive(ToSchema)]
+pub(crate) struct ComparedMembers {
+    universe: String,
+    /// The session that its members are as of; null for now
+    as_of: Option<Date>,
+    /// The instant at which they were known; null for what is known now
+    known_at: Option<Timestamp>,
+    /// The run that left them, where one was asked for
+    run_id: Option<Uuid>,
+    count: u64,
+    is_point_in_time: bool,
+    source_age_sessions: Option<u32>,
+    held: bool,
+    quarantined_count: u32,
 }
 
 /// The universes of a symbol
@@ -111,8 +146,18 @@ pub(crate) struct UniverseChanges {
 pub(crate) struct SymbolAnswer {
     /// In its canonical spelling
     symbol: String,
+    /// The session that the answer is for
     as_of: Option<Date>,
     count: u64,
+    /// Whether the members are those of the very session that the answer is for, and not the last that were known
+    is_point_in_time: bool,
+    /// How many sessions lie between the one that was synchronized and the one asked about; null where no run goes
+    /// so far back
+    source_age_sessions: Option<u32>,
+    /// Whether a change of one of these universes waited for approval
+    held: bool,
+    /// How many listings were kept out because their data could not be believed
+    quarantined_count: u32,
     universes: Vec<SymbolSeat>,
 }
 
@@ -172,6 +217,15 @@ pub(crate) struct ExplanationAnswer {
     recorded: Option<RecordedTurn>,
     /// What the rule says of the session's figures; null where nothing defines the universe any more
     by_rule: Option<RuleVerdict>,
+    /// Whether the answer is of the very session that it is for, and not the last that was known
+    is_point_in_time: bool,
+    /// How many sessions lie between the one that was synchronized and the one asked about; null where no run goes
+    /// so far back
+    source_age_sessions: Option<u32>,
+    /// Whether a change of the members waited for approval
+    held: bool,
+    /// How many listings were kept out because their data could not be believed
+    quarantined_count: u32,
     /// What a person should know about the answer
     remarks: Vec<String>,
 }
@@ -230,7 +284,21 @@ pub(crate) struct UniverseHistory {
     universe: String,
     from: Option<Date>,
     to: Option<Date>,
+    known_at: Option<Timestamp>,
+    /// The first session of which anything is recorded
+    known_since: Option<Date>,
+    /// Whether the last session asked for was synchronized itself
+    is_point_in_time: bool,
+    /// How many sessions lie between the one that was synchronized and the last one asked for; null where no run goes
+    /// so far back
+    source_age_sessions: Option<u32>,
+    /// Whether a change of the members waited for approval
+    held: bool,
+    /// How many listings were kept out because their data could not be believed
+    quarantined_count: u32,
     changes: Vec<HistoryChange>,
+    /// What a person should know about the answer
+    remarks: Vec<String>,
 }
 
 /// A symbol that came or went
@@ -248,6 +316,10 @@ pub(crate) struct HistoryChange {
     rank: Option<u32>,
     run_id: Option<Uuid>,
     recorded_at: Option<Timestamp>,
+    /// Whether it is known when it happened; of some members of an index it is only known that they were by then
+    is_dated: bool,
+    /// The first day on which it may have happened, where the sources of an index leave open when it did
+    not_before: Option<Date>,
 }
 
 /// Every universe that a symbol was ever in
@@ -256,7 +328,21 @@ pub(crate) struct SymbolHistory {
     symbol: String,
     from: Option<Date>,
     to: Option<Date>,
+    /// The symbols that the listing had and has, oldest first
+    also_known_as: Vec<SymbolTenure>,
     memberships: Vec<Interval>,
+    /// Others who had the symbol that was asked for
+    other_listings: Vec<SymbolTenure>,
+}
+
+/// The time in which a listing has a symbol
+#[derive(ToSchema)]
+pub(crate) struct SymbolTenure {
+    symbol: String,
+    /// The first session; null where nothing is known before it
+    from: Option<Date>,
+    /// The first session no longer; null while it lasts
+    until: Option<Date>,
 }
 
 /// One interval of membership
@@ -276,4 +362,131 @@ pub(crate) struct Interval {
     closed_reason: Option<String>,
     closed_cap: Option<i64>,
     closed_rank: Option<u32>,
+}
+
+/// Somebody's word about a member
+#[derive(ToSchema)]
+pub(crate) struct OverrideAnswer {
+    id: Uuid,
+    universe: String,
+    symbol: String,
+    /// Whether it is to be a member
+    is_member: bool,
+    /// The first session
+    from: Date,
+    /// The first session no longer; null until it is withdrawn
+    until: Option<Date>,
+    reason: String,
+    /// Who says so; over HTTP with the id of the key
+    by: String,
+    recorded_at: Timestamp,
+    withdrawn: Option<OverrideWithdrawal>,
+}
+
+/// That an override was withdrawn
+#[derive(ToSchema)]
+pub(crate) struct OverrideWithdrawal {
+    at: Timestamp,
+    by: String,
+}
+
+/// A page of overrides, oldest first
+#[derive(ToSchema)]
+pub(crate) struct OverrideList {
+    overrides: Vec<OverrideAnswer>,
+    total: u64,
+    limit: u32,
+    offset: u32,
+}
+
+/// Changes that are known and not made yet
+#[derive(ToSchema)]
+pub(crate) struct PendingAnswer {
+    /// Null for all of them
+    universe: Option<String>,
+    /// The session that memberships stand at
+    as_of: Option<Date>,
+    count: u64,
+    /// Those that wait for approval first, then by session
+    pending: Vec<PendingMember>,
+}
+
+/// A change of one member that is known and not made yet
+#[derive(ToSchema)]
+pub(crate) struct PendingMember {
+    universe: String,
+    symbol: String,
+    /// Whether it is to be a member
+    is_member: bool,
+    /// `session`: the run of `from` makes it, or the next one; `approval`: whoever approves `run_id` makes it
+    awaits: String,
+    /// The first session
+    from: Option<Date>,
+    /// The first session no longer; null where no end was announced
+    until: Option<Date>,
+    reason: String,
+    /// Who says so, or asked for the run
+    by: String,
+    recorded_at: Timestamp,
+    /// The override that announces it
+    override_id: Option<Uuid>,
+    /// The run that holds it
+    run_id: Option<Uuid>,
+}
+
+/// What a rollback changed, or would
+#[derive(ToSchema)]
+pub(crate) struct RollbackAnswer {
+    /// The run; null where nothing was written
+    job_id: Option<Uuid>,
+    /// The session as of which members were restored
+    session: Date,
+    dry_run: bool,
+    /// Whether anything was written; not where everything was so already
+    written: bool,
+    cause: Option<String>,
+    total_changes: u64,
+    /// The version of the memberships before it, for the request that follows a dry run
+    base_version: u64,
+    universes: Vec<RolledBackUniverse>,
+    /// What a person should know about it
+    remarks: Vec<String>,
+}
+
+/// What becomes of one universe
+#[derive(ToSchema)]
+pub(crate) struct RolledBackUniverse {
+    #[schema(rename = "type")]
+    universe_type: String,
+    key: String,
+    /// `created`, `updated`, `reordered`, `refreshed` or `retired`
+    action: String,
+    count_before: u64,
+    count: u64,
+    added: Vec<String>,
+    removed: Vec<String>,
+}
+
+/// What a correction changed, or would
+#[derive(ToSchema)]
+pub(crate) struct CorrectionAnswer {
+    /// The run; null where nothing was written
+    job_id: Option<Uuid>,
+    universe: String,
+    symbol: String,
+    dry_run: bool,
+    /// Whether anything was written; not where it was recorded so already
+    written: bool,
+    /// The recorded intervals that answer no longer
+    superseded: Vec<Sessions>,
+    /// Those that answer instead
+    added: Vec<Sessions>,
+}
+
+/// An interval of sessions, half-open
+#[derive(ToSchema)]
+pub(crate) struct Sessions {
+    from: Date,
+    /// Null while it lasts
+    until: Option<Date>,
 }

@@ -13,7 +13,7 @@ use super::super::failure::Failure;
 use super::super::past::snapshot_blobs;
 use super::{LOADS_LOCK, copy_listings, load_insert};
 use crate::fingerprint::snapshot_fingerprint;
-use crate::snapshot_facts::{Facts, SnapshotFacts};
+use crate::snapshot_facts::{Facts, SnapshotFacts, unreadable};
 use crate::{LoadRecord, Loaded};
 
 /// A first appearance counts only against a snapshot that is at most so old.
@@ -111,7 +111,7 @@ async fn facts_now(tx: &Transaction<'_>, sql: &Sql, snapshot: &Snapshot) -> Resu
 /// Returns what was known of each listing with a snapshot that is loaded late, by the one before it.
 async fn facts_then(tx: &Transaction<'_>, snapshot: &Snapshot) -> Result<SnapshotFacts, Failure> {
     let before = match snapshot_blobs(tx, snapshot.session.saturating_sub(1.day()), 1).await?.pop() {
-        Some(blob) => SnapshotFacts::decode(&blob.facts).map_err(|error| error.of(blob.session))?,
+        Some(blob) => SnapshotFacts::decode(&blob.facts).map_err(|error| unreadable(blob.session, &error))?,
         None => SnapshotFacts::default(),
     };
     let mut facts = SnapshotFacts::default();

@@ -1,7 +1,6 @@
 //! Intervals of membership, and the panel of sessions that follows from them.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use jiff::civil::Date;
 use universe_core::rule::RuleSet;
@@ -13,6 +12,7 @@ use uuid::Uuid;
 use super::super::arguments::{Export, Global};
 use super::super::output;
 use super::rows::{Cell, Column, Kind};
+use super::target::Place;
 use super::{Form, Written, rows_to};
 use crate::clock::Surroundings;
 
@@ -45,12 +45,12 @@ pub(super) async fn intervals(
     store: &dyn Store,
     rules: &RuleSet,
     selection: &Selection,
-    file: &Path,
+    to: Place<'_>,
     form: Form,
 ) -> anyhow::Result<Written> {
     let intervals = interval_export(store, rules, selection, &Surroundings).await?;
     let bar = output::progress(global, intervals.universes.len() as u64, "universes");
-    let mut rows = rows_to(file, form, INTERVALS)?;
+    let mut rows = rows_to(to, form, INTERVALS)?;
     let mut written = Written { universes: intervals.universes.len(), ..Written::default() };
     for id in &intervals.universes {
         bar.set_message(id.to_string());
@@ -92,11 +92,12 @@ pub(super) async fn panel(
     rules: &RuleSet,
     selection: &Selection,
     command: &Export,
+    to: Place<'_>,
     form: Form,
 ) -> anyhow::Result<Written> {
     let intervals = interval_export(store, rules, selection, &Surroundings).await?;
     let bar = output::progress(global, intervals.universes.len() as u64, "universes");
-    let mut rows = rows_to(&command.output, form, PANEL)?;
+    let mut rows = rows_to(to, form, PANEL)?;
     let mut written = Written { universes: intervals.universes.len(), ..Written::default() };
     let last = [intervals.last_session, command.to].into_iter().flatten().min();
     for id in &intervals.universes {

@@ -1,7 +1,5 @@
 //! Members as of one session: a document, or a row for each.
 
-use std::path::Path;
-
 use serde::Serialize;
 use universe_core::rule::RuleSet;
 use universe_core::{Symbol, UniverseType};
@@ -9,7 +7,7 @@ use universe_service::{Detail, ExportedMembers, MemberExport, Selection, export_
 use universe_store::Store;
 
 use super::rows::{Cell, Column, Kind};
-use super::target::Target;
+use super::target::{Place, Target};
 use super::{Form, Written, rows_to};
 use crate::clock::Surroundings;
 
@@ -33,17 +31,17 @@ pub(super) async fn export(
     store: &dyn Store,
     rules: &RuleSet,
     selection: &Selection,
-    output: &Path,
+    to: Place<'_>,
     form: Form,
 ) -> anyhow::Result<Written> {
-    let detail = if form == Form::Json { Detail::Symbols } else { Detail::Members };
+    let detail = if form == Form::Json { Detail::Symbols } else { Detail::Figures };
     let mut exported = export_members(store, rules, selection, detail, &Surroundings).await?;
     let bytes = if form == Form::Json {
-        let mut target = Target::open(output)?;
+        let mut target = Target::open(to)?;
         write_document(&mut target, selection, &exported)?;
         target.commit()?
     } else {
-        let mut rows = rows_to(output, form, COLUMNS)?;
+        let mut rows = rows_to(to, form, COLUMNS)?;
         for universe in &exported.universes {
             push_members(&mut rows, universe)?;
         }

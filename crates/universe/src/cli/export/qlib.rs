@@ -1,7 +1,6 @@
 //! The instrument files of qlib: for each universe one, with a line for each stretch of membership.
 
 use std::io::Write as _;
-use std::path::Path;
 
 use anyhow::Context as _;
 use jiff::civil::Date;
@@ -13,26 +12,33 @@ use universe_store::Store;
 use super::super::arguments::Global;
 use super::super::output;
 use super::Written;
-use super::target::Target;
+use super::target::{Place, Target};
 use crate::clock::Surroundings;
 
-/// Writes `KEY.txt` for each universe into a directory; no file takes its place before all are written.
+/// Writes `KEY.txt` for each universe into a directory; no file takes its place before all are written. A pipe takes
+/// one after the other.
 pub(super) async fn export(
     global: &Global,
     store: &dyn Store,
     rules: &RuleSet,
     selection: &Selection,
-    directory: &Path,
+    to: Place<'_>,
 ) -> anyhow::Result<Written> {
     let intervals = interval_export(store, rules, selection, &Surroundings).await?;
-    std::fs::create_dir_all(directory).with_context(|| format!("cannot make the directory {}", directory.display()))?;
+    if let Place::Path(directory) = to {
+        let failed = || format!("cannot make the directory {}", directory.display());
+        std::fs::create_dir_all(directory).with_context(failed)?;
+    }
     let bar = output::progress(global, intervals.universes.len() as u64, "universes");
     let mut written = Written { universes: intervals.universes.len(), ..Written::default() };
     let mut files = Vec::new();
     for id in &intervals.universes {
         bar.set_message(id.to_string());
         let found = intervals.of(id).await?;
-        let mut file = Target::open(&directory.join(name_of(id, &intervals.universes)))?;
+        let mut file = match to {
+            Place::Path(directory) => Target::open(Place::Path(&directory.join(name_of(id, &intervals.universes))))?,
+            Place::Pipe(_) => Target::open(to)?,
+        };
         for Stretch { symbol, first, last } in stretches(&found, intervals.last_session) {
             writeln!(file, "{symbol}\t{first}\t{last}")?;
             written.rows += 1;

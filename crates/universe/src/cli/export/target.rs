@@ -13,6 +13,15 @@ static IS_STOPPED: AtomicBool = AtomicBool::new(false);
 /// How much is written at a time.
 const BUFFER_BYTES: usize = 256 << 10;
 
+/// Where an export is to go.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place<'a> {
+    /// A file, or for qlib a directory; `-` is standard output.
+    Path(&'a Path),
+    /// A pipe that somebody reads from.
+    Pipe(&'a File),
+}
+
 /// Something that an export is written to. Until it is committed, the file is what it was before.
 pub(super) struct Target {
     sink: Sink,
@@ -66,12 +75,14 @@ pub(super) fn stop_when_told() {
 }
 
 impl Target {
-    /// Opens a target; `-` is standard output.
-    pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
-        let sink = if path == Path::new("-") {
-            Sink::Stdout(BufWriter::with_capacity(BUFFER_BYTES, io::stdout()))
-        } else {
-            Sink::open(path).with_context(|| format!("cannot write {}", path.display()))?
+    /// Opens a target.
+    pub(super) fn open(place: Place<'_>) -> anyhow::Result<Self> {
+        let sink = match place {
+            Place::Path(path) if path == Path::new("-") => {
+                Sink::Stdout(BufWriter::with_capacity(BUFFER_BYTES, io::stdout()))
+            }
+            Place::Path(path) => Sink::open(path).with_context(|| format!("cannot write {}", path.display()))?,
+            Place::Pipe(pipe) => Sink::Device(BufWriter::with_capacity(BUFFER_BYTES, pipe.try_clone()?)),
         };
         Ok(Self { sink, is_unread: false, bytes: 0 })
     }

@@ -1,0 +1,192 @@
+//! The recorded past: read from the store for one question, or kept in memory by a server that answers many.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use universe_core::identity::SymbolChange;
+use universe_core::planner::deciding_rule;
+use universe_core::rule::RuleSet;
+use universe_core::{Symbol, UniverseId, resolve_symbol, session_on_or_before};
+use universe_store::{
+    FigureRecord, Kept, MemberRecord, MembersAsOf, Store, StoreError, Timeline, UniverseRecord, UniverseTimeline, When,
+    figures_of, member_records,
+};
+
+use crate::Footing;
+use crate::lookup::{Detail, Question};
+use crate::lookup_snapshot::{SymbolUniverse, SymbolUniverses};
+
+/// The recorded past of an environment as of one version of the store.
+#[derive(Debug)]
+pub struct Past {
+    /// The universes that have entries.
+    ids: Vec<UniverseId>,
+    /// Everybody who ever was a member, in order.
+    symbols: Vec<Symbol>,
+    timeline: Timeline,
+    kept: Kept,
+}
+
+/// What answers are read from: the store, and of the past what is in memory.
+#[derive(Clone, Copy)]
+pub struct Recorded<'a> {
+    /// The store.
+    pub store: &'a dyn Store,
+    /// The past, where it is in memory.
+    pub past: Option<&'a Past>,
+}
+
+impl Past {
+    async fn read(store: &dyn Store, environment: &str) -> Result<Self, StoreError> {
+        let timeline = store.timeline_read(environment, None).await?;
+        let ids = store.universe_list(environment).await?.into_iter().map(|universe| universe.id).collect();
+        Self::of(store, ids, timeline).await
+    }
+
+    /// Keeps what was read of the past, with the names that its listings have now.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) async fn of(store: &dyn Store, ids: Vec<UniverseId>, timeline: Timeline) -> Result<Self, StoreError> {
+        let symbols: Vec<Symbol> = timeline.symbols().into_iter().cloned().collect();
+        let names = store.company_name_list(&symbols).await?;
+        let names: HashMap<Symbol, String> =
+            symbols.iter().cloned().zip(names).filter_map(|(symbol, name)| Some((symbol, name?))).collect();
+        Ok(Self { ids, symbols, timeline, kept: Kept::with_names(names) })
+    }
+}
+
+impl Recorded<'_> {
+    /// Returns the addresses of the universes that have entries.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) async fn universe_ids(&self, environment: &str) -> Result<Cow<'_, [UniverseId]>, StoreError> {
+        if let Some(past) = self.past {
+            return Ok(Cow::Borrowed(&past.ids));
+        }
+        let universes = self.store.universe_list(environment).await?;
+        Ok(universes.into_iter().map(|universe| universe.id).collect())
+    }
+
+    /// Returns the run that answers to a question stand on.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) async fn footing(&self, question: Question<'_>) -> Result<Footing, StoreError> {
+        let Question { environment, as_of, known_at } = question;
+        match self.past {
+            Some(past) => Ok(past.timeline.footing(When { as_of, known_at }).map(Footing::of_run).unwrap_or_default()),
+            None => Footing::find(self.store, environment, as_of, known_at).await,
+        }
+    }
+
+    /// Returns the members of a universe; `None` when there never was such a universe.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) async fn members(
+        &self,
+        rules: &RuleSet,
+        id: &UniverseId,
+        question: Question<'_>,
+        detail: Detail,
+    ) -> Result<Option<MembersAsOf>, StoreError> {
+        let Question { environment, as_of, known_at } = question;
+        let when = When { as_of, known_at };
+        if when == When::default() {
+            return self.store.member_list(environment, id, None, None).await;
+        }
+        let (read, nothing_kept);
+        let (timeline, kept) = match self.past {
+            Some(past) => (&past.timeline, &past.kept),
+            None => {
+                (read, nothing_kept) = (self.store.timeline_read(environment, Some(id)).await?, Kept::default());
+                (&read, &nothing_kept)
+            }
+        };
+        let Some(universe) = timeline.universe(id) else {
+            // Another program's entry has no past.
+            let entry = self.store.entry_find(environment, id).await?;
+            let nobody =
+                |universe: UniverseRecord| MembersAsOf { universe, as_of, known_since: None, members: Vec::new() };
+            return Ok(entry.map(|entry| nobody(entry.universe)));
+        };
+        let changes: Vec<SymbolChange> =
+            self.store.symbol_change_list().await?.into_iter().map(|record| record.change).collect();
+        let members = timeline.members(universe, when, &changes);
+        let is_ordered = is_ranked_by_cap(rules, &universe.record);
+        let figures = match detail == Detail::Figures || is_ordered {
+            true => figures_of(self.store, kept, environment, timeline, &members, when).await?,
+            false => vec![FigureRecord::default(); members.len()],
+        };
+        let mut members = member_records(members, figures, false);
+        if is_ordered {
+            rank_by_cap(&mut members);
+        }
+        let known_since = UniverseTimeline::known_since(universe);
+        Ok(Some(MembersAsOf { universe: universe.record.clone(), as_of, known_since, members }))
+    }
+}
+
+/// Returns the universes that a symbol belonged to, by any spelling of it; `None` for one that never was in any.
+///
+/// A day that is no session is taken as the session before it.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn universes_of(
+    recorded: Recorded<'_>,
+    rules: &RuleSet,
+    spelling: &str,
+    question: Question<'_>,
+) -> Result<Option<SymbolUniverses>, StoreError> {
+    let read;
+    let past = match recorded.past {
+        Some(past) => past,
+        None => {
+            read = Past::read(recorded.store, question.environment).await?;
+            &read
+        }
+    };
+    let recorded = Recorded { past: Some(past), ..recorded };
+    let Some(symbol) = resolve_symbol(spelling, &past.symbols) else { return Ok(None) };
+    let question = Question { as_of: question.as_of.map(session_on_or_before), ..question };
+    let when = When { as_of: question.as_of, known_at: question.known_at };
+    let changes: Vec<SymbolChange> =
+        recorded.store.symbol_change_list().await?.into_iter().map(|record| record.change).collect();
+    let (footing, known_since) = (recorded.footing(question).await?, past.timeline.known_since());
+    let (mut universes, mut held) = (Vec::new(), false);
+    for universe in past.timeline.universes() {
+        let Some(member) = past.timeline.member(universe, &symbol, when, &changes) else { continue };
+        let record = &universe.record;
+        held |= footing.holds(&record.id);
+        let rank = match is_ranked_by_cap(rules, record) {
+            true => {
+                let found = recorded.members(rules, &record.id, question, Detail::Symbols).await?;
+                let members = found.into_iter().flat_map(|found| found.members);
+                members.into_iter().find(|ranked| ranked.symbol == symbol).and_then(|ranked| ranked.rank)
+            }
+            false => None,
+        };
+        universes.push(SymbolUniverse::new(record, rank, member.since));
+    }
+    let as_of = when.as_of.or(footing.session);
+    let standing = footing.standing(when.as_of, known_since, held);
+    Ok(Some(SymbolUniverses { symbol, as_of, count: universes.len(), standing, universes }))
+}
+
+fn is_ranked_by_cap(rules: &RuleSet, record: &UniverseRecord) -> bool {
+    let rule = deciding_rule(rules, &record.id, record.rule.as_deref());
+    record.is_ranked && rule.is_some_and(|rule| rule.metric.is_market_cap())
+}
+
+/// Puts the members of a past session in the order that a rule gives them which ranks by market cap.
+///
+/// The order of an entry is not kept, but follows from the caps of the session.
+fn rank_by_cap(members: &mut [MemberRecord]) {
+    members.sort_by(|a, b| b.market_cap.cmp(&a.market_cap).then_with(|| a.symbol.cmp(&b.symbol)));
+    for (rank, member) in (1..).zip(members) {
+        member.rank = Some(rank);
+    }
+}
