@@ -3,6 +3,7 @@
 mod adoption;
 mod alerts;
 mod ambient;
+mod compare;
 mod correct;
 mod daemon;
 mod error;
@@ -21,6 +22,9 @@ pub mod market_simulator;
 #[cfg(feature = "nats")]
 mod nats;
 mod order;
+mod overrides;
+mod past;
+mod pending;
 mod redis_address;
 mod redis_signs;
 mod reference;
@@ -32,6 +36,7 @@ mod standing;
 mod statistics;
 mod supervisor;
 mod sync;
+mod told;
 mod transfer;
 mod turn;
 mod worker;
@@ -39,15 +44,21 @@ mod worker;
 pub use adoption::{AdoptionPlan, PresentRules, plan_adoption};
 pub use alerts::{Alerts, RaisedAlert, Severity, alerts};
 pub use ambient::Ambient;
+pub use compare::{CompareError, Compared, ComparedSide, Difference, Moment, compare};
 pub use correct::{Correction, correct};
 pub use daemon::{Daemon, RelayState, RuleSource};
 pub use error::{LoadError, SyncError};
 pub use explain::{ExplainError, ExplainQuestion, Explanation, explain_membership};
 pub use history::{HistoryLine, HistoryQuestion, RecordedChange, UniverseHistory, universe_history};
-pub use identity::{ListingHistory, keep_renamings, later_symbols, listing_history, load_symbol_changes};
+pub use identity::{
+    ListingHistory, keep_renamings, later_symbols, later_symbols_at, listing_history, listing_history_at,
+    load_symbol_changes, symbol_changes,
+};
 pub use index_history::{HistoryRequest, ImportedHistory, import_history};
 pub use index_sources::index_agreement;
-pub use integrity::{Finding, FindingSeverity, IntegrityReport, STALE_SESSIONS, check_integrity, damaged_entries};
+pub use integrity::{
+    Finding, FindingSeverity, IntegrityReport, STALE_SESSIONS, check_integrity, check_sources, damaged_entries,
+};
 pub use known::as_known;
 pub use load::{
     LoadReport, Told, UniverseList, keep_figures, load_lists, load_prices, load_screener, load_snapshots, load_symbols,
@@ -56,11 +67,16 @@ pub use loading::{
     BadMessage, DATA_LOAD_CHANNEL, DataLoadSettings, DataLoadWish, JOB_ID_LEN_MAX, YEARS_MAX, listen_for_data_loads,
     load_data, load_data_once, mirror_data_loads, read_message, status_key,
 };
-pub use lookup::{Answer, LookupError, Question, look_up, resolve};
-pub use lookup_snapshot::{Body, LookupSnapshot, Lookups, ReadyAnswer, ReadyUniverse, SymbolUniverse, nearest_keys};
+pub use lookup::{Answer, Detail, LookupError, Question, look_up, look_up_in, resolve};
+pub use lookup_snapshot::{
+    Body, LookupSnapshot, Lookups, ReadyAnswer, ReadyUniverse, SymbolUniverse, SymbolUniverses, nearest_keys, past_body,
+};
 #[cfg(feature = "nats")]
 pub use nats::{NatsSettings, relay_to_nats, supervise_with_nats};
 pub use order::{Approval, Placed, Wish};
+pub use overrides::{OverrideError, OverrideTold, OverrideWish, OverridesOf, REASON_LEN_MAX, overrides, put_override};
+pub use past::{Past, Recorded, universes_of};
+pub use pending::{Awaits, Pending, PendingChange, pending_changes};
 pub use redis_address::{RedisAddress, RedisAddressError, RedisCertificateError};
 pub use reference::{
     Details, ReferenceError, ReferenceProgress, ReferenceReport, ReferenceScope, ReferenceTold, ReferenceWish,
@@ -82,8 +98,9 @@ pub use supervisor::{SupervisorSettings, supervise};
 pub use sync::{
     Consent, Losses, Progress, SyncOutcome, SyncRequest, Writing, new_york_date, organize, repair, sync, sync_imports,
 };
+pub use told::{CorrectionTold, IntervalTold, RestoredTold, RestoredUniverse};
 pub use transfer::{
-    Detail, ExportedMembers, ImportError, Imported, IntervalRow, Intervals, MemberExport, Selection, export_members,
+    ExportedMembers, ImportError, Imported, IntervalRow, Intervals, MemberExport, Selection, export_members,
     import_exports, interval_export,
 };
 pub use worker::{WorkerSettings, work, work_once};

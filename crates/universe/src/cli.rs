@@ -3,7 +3,7 @@
 //! Data goes to standard output, words to standard error, and the exit code tells scripts what happened.
 
 mod adopt;
-mod arguments;
+pub(crate) mod arguments;
 mod client;
 mod config_command;
 mod correct;
@@ -11,7 +11,7 @@ mod db;
 mod demo;
 mod diff;
 mod doctor;
-mod export;
+pub(crate) mod export;
 mod failure;
 mod import;
 mod import_history;
@@ -23,6 +23,7 @@ mod massive;
 mod organize;
 mod output;
 mod overrides;
+mod pending;
 mod read;
 mod reference;
 mod restored;
@@ -83,7 +84,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<u8> {
         Command::Demo(command) => demo::run(&global, &config, &command).await,
         Command::Load(command) => load::run(&global, &config, command).await,
         Command::Sync(command) => sync::run(&global, &config, &command).await,
-        Command::List => read::list(&global, &config).await,
+        Command::List(list) => read::list(&global, &config, &list).await,
         Command::Show(command) => read::show(&global, &config, &command).await,
         Command::Diff(command) => diff::run(&global, &config, &command).await,
         Command::Explain(command) => time_machine::explain(&global, &config, &command).await,

@@ -21,7 +21,7 @@ pub(crate) use jobs::{Jobs, SubmitJob};
 pub(crate) use maintenance::{Least, Organize, Stats, Validate};
 pub(crate) use moving_in::Adopt;
 pub(crate) use reference::LoadReference;
-pub(crate) use time_machine::{Correct, Diff, Explain, History, OverrideAdd, OverrideCommand, OverrideList};
+pub(crate) use time_machine::{Correct, Diff, Explain, History, List, OverrideAdd, OverrideCommand, OverrideList};
 pub(crate) use transfer::{Export, Form, Import, ImportHistory, ImportWhat, Rollback, What};
 
 /// How wide help is, on every terminal: what a page shows is what a person sees.
@@ -96,15 +96,17 @@ Examples:
   universe sync --force                  release changes that would be held
   universe sync --format json            for programs")]
     Sync(Sync),
-    /// List all universes
-    List,
+    /// List all universes, or the changes to come
+    #[command(after_help = "Examples:\n  universe list\n  universe list --pending")]
+    List(List),
     /// Show the members of a universe or of a combination of universes
     #[command(after_help = "\
 Examples:
   universe show top_500
   universe show stock_universe:top_500 --as-of 2024-01-02
   universe show 'top_500 & sector_technology'
-  universe show 'mega_cap - theme_growth' --format csv")]
+  universe show 'mega_cap - theme_growth' --format csv
+  universe show index_sp500 --pending              changes that are announced or held")]
     Show(Show),
     /// Compare the members of a universe between two days or runs, or with another universe
     #[command(after_help = "\
@@ -380,6 +382,9 @@ pub(crate) struct Show {
     /// What was known at this instant (2024-01-03T12:00:00Z)
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     pub(crate) known_at: Option<Timestamp>,
+    /// Show the changes to come instead: announced ones, and those that a run held for approval
+    #[arg(long, conflicts_with_all = ["as_of", "known_at"])]
+    pub(crate) pending: bool,
 }
 
 #[derive(Args)]

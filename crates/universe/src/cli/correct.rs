@@ -1,9 +1,7 @@
 //! `universe correct`.
 
-use serde_json::{Value, json};
 use universe_core::expect_session;
-use universe_core::plan::PastChange;
-use universe_service::{Correction, Writing, correct};
+use universe_service::{Correction, CorrectionTold, IntervalTold, Writing, correct};
 
 use super::arguments::{Correct, Global};
 use super::failure::Usage;
@@ -36,43 +34,24 @@ pub(crate) async fn run(global: &Global, config: &Config, command: &Correct) -> 
         reason: &command.reason,
     };
     let outcome = correct(&*store, &rules, &request, correction, &Surroundings).await?;
-    let past = &outcome.plan.past;
-    let data = json!({
-        "job_id": outcome.was_written.then_some(outcome.run.run_id),
-        "universe": universe,
-        "symbol": symbol,
-        "dry_run": command.dry_run,
-        "written": outcome.was_written,
-        "superseded": intervals(past).iter().filter(|(what, ..)| *what == SUPERSEDED).map(told).collect::<Vec<_>>(),
-        "added": intervals(past).iter().filter(|(what, ..)| *what == ADDED).map(told).collect::<Vec<_>>(),
-    });
-    output::print(global, &data, || {
-        let row = |(what, from, until): &(&str, String, String)| vec![(*what).to_owned(), from.clone(), until.clone()];
-        Rows { columns: vec!["interval", "from", "until"], rows: intervals(past).iter().map(row).collect() }
+    let told = CorrectionTold::of(&outcome, &universe, &symbol, command.dry_run);
+    output::print(global, &told, || {
+        let row = |what: &str, interval: &IntervalTold| {
+            let until = interval.until.map(|until| until.to_string()).unwrap_or_default();
+            vec![what.to_owned(), interval.from.to_string(), until]
+        };
+        let superseded = told.superseded.iter().map(|interval| row("superseded", interval));
+        let added = told.added.iter().map(|interval| row("added", interval));
+        Rows { columns: vec!["interval", "from", "until"], rows: superseded.chain(added).collect() }
     })?;
-    let ending = match (past.is_empty(), outcome.was_written) {
+    for remark in &outcome.remarks {
+        output::remark(global, &format!("note: {remark}"));
+    }
+    let ending = match (outcome.plan.past.is_empty(), outcome.was_written) {
         (true, _) => "nothing to do: it is recorded so already".to_owned(),
         (false, true) => format!("corrected, run {}; --known-at still finds what was known before", outcome.run.run_id),
         (false, false) => "dry run: nothing was written".to_owned(),
     };
     output::remark(global, &ending);
     Ok(EXIT_DONE)
-}
-
-const SUPERSEDED: &str = "superseded";
-const ADDED: &str = "added";
-
-/// Every interval that goes or comes: which of both, its first session, and the first no longer.
-fn intervals(past: &[PastChange]) -> Vec<(&'static str, String, String)> {
-    let end = |until: Option<jiff::civil::Date>| until.map(|until| until.to_string()).unwrap_or_default();
-    let of_change = |change: &PastChange| {
-        let superseded = change.superseded.iter().map(|i| (SUPERSEDED, i.valid_from.to_string(), end(i.valid_to)));
-        let added = change.intervals.iter().map(|i| (ADDED, i.valid_from.to_string(), end(i.valid_to)));
-        superseded.chain(added).collect::<Vec<_>>()
-    };
-    past.iter().flat_map(of_change).collect()
-}
-
-fn told((_, from, until): &(&str, String, String)) -> Value {
-    json!({"from": from, "until": if until.is_empty() { Value::Null } else { json!(until) }})
 }

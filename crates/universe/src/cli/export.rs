@@ -10,13 +10,16 @@ mod target;
 use std::io::IsTerminal as _;
 use std::path::Path;
 
+use universe_core::rule::RuleSet;
 use universe_service::Selection;
+use universe_store::Store;
 
 use super::arguments::{Export, Form, Format, Global, What};
 use super::failure::Usage;
 use super::{EXIT_DONE, output, session};
 use crate::config::Config;
 use rows::{Column, Rows};
+pub(crate) use target::Place;
 use target::Target;
 
 pub(crate) async fn run(global: &Global, config: &Config, command: &Export) -> anyhow::Result<u8> {
@@ -25,18 +28,8 @@ pub(crate) async fn run(global: &Global, config: &Config, command: &Export) -> a
     let store = session::open_store(global, config).await?;
     let rules = session::rules(&*store, config).await?;
     target::stop_when_told();
-    let selection = Selection {
-        environment: session::environment(config).to_owned(),
-        universes: command.universes.clone(),
-        as_of: command.as_of,
-        known_at: command.known_at,
-    };
-    let written = match (command.what, form) {
-        (What::Members, _) => members::export(&*store, &rules, &selection, &command.output, form).await?,
-        (What::Intervals, Form::Qlib) => qlib::export(global, &*store, &rules, &selection, &command.output).await?,
-        (What::Intervals, _) => history::intervals(global, &*store, &rules, &selection, &command.output, form).await?,
-        (What::Panel, _) => history::panel(global, &*store, &rules, &selection, command, form).await?,
-    };
+    let to = Place::Path(&command.output);
+    let written = write(global, &*store, &rules, session::environment(config), command, form, to).await?;
     for remark in &written.remarks {
         output::remark(global, &format!("note: {remark}"));
     }
@@ -57,9 +50,33 @@ pub(crate) async fn run(global: &Global, config: &Config, command: &Export) -> a
     Ok(EXIT_DONE)
 }
 
+/// Writes what is asked for to a place, in whatever that is; nothing is asked or said.
+pub(crate) async fn write(
+    global: &Global,
+    store: &dyn Store,
+    rules: &RuleSet,
+    environment: &str,
+    command: &Export,
+    form: Form,
+    to: Place<'_>,
+) -> anyhow::Result<Written> {
+    let selection = Selection {
+        environment: environment.to_owned(),
+        universes: command.universes.clone(),
+        as_of: command.as_of,
+        known_at: command.known_at,
+    };
+    match (command.what, form) {
+        (What::Members, _) => members::export(store, rules, &selection, to, form).await,
+        (What::Intervals, Form::Qlib) => qlib::export(global, store, rules, &selection, to).await,
+        (What::Intervals, _) => history::intervals(global, store, rules, &selection, to, form).await,
+        (What::Panel, _) => history::panel(global, store, rules, &selection, command, to, form).await,
+    }
+}
+
 /// What was exported, in numbers.
 #[derive(Default)]
-struct Written {
+pub(crate) struct Written {
     universes: usize,
     rows: u64,
     bytes: u64,
@@ -67,8 +84,8 @@ struct Written {
 }
 
 /// Opens a target for rows in a format.
-fn rows_to(output: &Path, form: Form, columns: &'static [Column]) -> anyhow::Result<Rows> {
-    let target = Target::open(output)?;
+fn rows_to(to: Place<'_>, form: Form, columns: &'static [Column]) -> anyhow::Result<Rows> {
+    let target = Target::open(to)?;
     match form {
         Form::Json => Rows::json(target, columns),
         Form::Csv => Rows::csv(target, columns),

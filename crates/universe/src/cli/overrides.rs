@@ -1,11 +1,6 @@
 //! `universe override`: members put in or left out by hand, and changes announced ahead.
 
-use jiff::civil::Date;
-use serde_json::{Value, json};
-use universe_core::state::Override;
-use universe_core::{expect_session, session_on_or_before};
-use universe_service::{Ambient as _, new_york_date};
-use universe_store::OverrideRecord;
+use universe_service::{Ambient as _, OverrideError, OverrideTold, OverrideWish, OverridesOf, overrides, put_override};
 use uuid::Uuid;
 
 use super::arguments::{Global, OverrideAdd, OverrideCommand, OverrideList};
@@ -29,31 +24,26 @@ async fn put(global: &Global, config: &Config, command: &OverrideAdd) -> anyhow:
     let environment = session::environment(config);
     let universe = session::universe_of(&*store, &rules, environment, &command.universe).await?;
     let symbol = session::symbol_of(&command.symbol)?;
-    let now = Surroundings.now();
-    let from = match command.from {
-        Some(from) => expect_session(from)?,
-        None => session_on_or_before(new_york_date(now)),
+    let wish = OverrideWish {
+        universe,
+        symbol,
+        is_member: command.is_in,
+        from: command.from,
+        until: command.until,
+        reason: command.reason.clone(),
+        actor: actor(command.by.as_deref()),
+        replaces: command.replaces.as_deref().map(id_of).transpose()?,
     };
-    if let Some(until) = command.until.filter(|until| *until <= from) {
-        return Err(Usage(format!("it would end on {until}, not after it begins on {from}")).into());
-    }
-    let replaces = command.replaces.as_deref().map(id_of).transpose()?;
-    let entry = OverrideRecord {
-        override_id: Surroundings.new_run_id(),
-        content: Override {
-            universe,
-            symbol,
-            is_member: command.is_in,
-            from,
-            until: command.until,
-            reason: command.reason.clone(),
-            actor: actor(command.by.as_deref()),
-        },
-        recorded_at: now,
-        withdrawn: None,
+    let entry = match put_override(&*store, environment, wish, &Surroundings).await {
+        Ok(entry) => OverrideTold::from(entry),
+        Err(error @ (OverrideError::EndsBeforeItBegins { .. } | OverrideError::Reason)) => {
+            return Err(Usage(error.to_string()).into());
+        }
+        Err(OverrideError::NotASession(error)) => return Err(error.into()),
+        Err(error) => return Err(error.into()),
     };
-    store.override_put(environment, &entry, replaces).await?;
-    output::print(global, &told(&entry), || rows(std::slice::from_ref(&entry)))?;
+    let from = entry.from;
+    output::print(global, &entry, || rows(std::slice::from_ref(&entry)))?;
     let last = store.state_read(environment, from).await?.last_session;
     let when = match last.filter(|last| from <= *last) {
         Some(_) => "the next `universe sync` makes it",
@@ -66,17 +56,14 @@ async fn put(global: &Global, config: &Config, command: &OverrideAdd) -> anyhow:
 async fn show(global: &Global, config: &Config, command: &OverrideList) -> anyhow::Result<u8> {
     let store = session::open_store(global, config).await?;
     let environment = session::environment(config);
-    let mut entries = store.override_list(environment).await?;
-    let today = session_on_or_before(new_york_date(Surroundings.now()));
-    let last = store.state_read(environment, today).await?.last_session.unwrap_or(today);
-    if command.pending {
-        entries.retain(|entry| entry.withdrawn.is_none() && last < entry.content.from);
-    } else if !command.all {
-        let is_over = |until: Date| until <= last;
-        entries.retain(|entry| entry.withdrawn.is_none() && !entry.content.until.is_some_and(is_over));
-    }
-    let data: Vec<Value> = entries.iter().map(told).collect();
-    output::print(global, &data, || rows(&entries))?;
+    let which = match (command.pending, command.all) {
+        (true, _) => OverridesOf::Pending,
+        (false, true) => OverridesOf::All,
+        (false, false) => OverridesOf::Present,
+    };
+    let entries = overrides(&*store, environment, which, None, &Surroundings).await?;
+    let entries: Vec<OverrideTold> = entries.into_iter().map(OverrideTold::from).collect();
+    output::print(global, &entries, || rows(&entries))?;
     Ok(EXIT_DONE)
 }
 
@@ -102,27 +89,18 @@ fn actor(by: Option<&str>) -> String {
     by.map(ToOwned::to_owned).or_else(user).unwrap_or_else(|| "cli".to_owned())
 }
 
-fn told(entry: &OverrideRecord) -> Value {
-    let Override { universe, symbol, is_member, from, until, reason, actor } = &entry.content;
-    json!({
-        "id": entry.override_id, "universe": universe, "symbol": symbol, "is_member": is_member, "from": from,
-        "until": until, "reason": reason, "by": actor, "recorded_at": entry.recorded_at, "withdrawn": entry.withdrawn,
-    })
-}
-
-fn rows(entries: &[OverrideRecord]) -> Rows {
-    let row = |entry: &OverrideRecord| {
-        let content = &entry.content;
+fn rows(entries: &[OverrideTold]) -> Rows {
+    let row = |entry: &OverrideTold| {
         vec![
-            content.universe.to_string(),
-            content.symbol.to_string(),
-            if content.is_member { "in" } else { "out" }.to_owned(),
-            content.from.to_string(),
-            content.until.map(|until| until.to_string()).unwrap_or_default(),
-            content.reason.clone(),
-            content.actor.clone(),
+            entry.universe.to_string(),
+            entry.symbol.to_string(),
+            if entry.is_member { "in" } else { "out" }.to_owned(),
+            entry.from.to_string(),
+            entry.until.map(|until| until.to_string()).unwrap_or_default(),
+            entry.reason.clone(),
+            entry.by.clone(),
             entry.withdrawn.as_ref().map(|withdrawn| output::instant(&withdrawn.at)).unwrap_or_default(),
-            entry.override_id.to_string(),
+            entry.id.to_string(),
         ]
     };
     Rows {

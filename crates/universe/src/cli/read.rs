@@ -1,4 +1,4 @@
-//! Commands that only read: `list`, `show`, `runs`.
+//! Commands that only read: `list`, `show`, `runs`; `--pending` shows what is to come.
 
 use std::collections::BTreeMap;
 
@@ -6,20 +6,23 @@ use serde_json::{Value, json};
 use universe_core::Symbol;
 use universe_core::expression::SetExpression;
 use universe_core::rule::RuleSet;
-use universe_service::{Answer, Footing, LookupError, Question, later_symbols, look_up, resolve};
-use universe_store::{RunRecord, Store};
+use universe_service::{Answer, Footing, LookupError, Question, later_symbols_at, look_up, resolve};
+use universe_store::RunRecord;
 
-use super::arguments::{Global, Runs, Show};
+use super::arguments::{Global, List, Runs, Show};
 use super::output::{self, Rows};
 use super::session::is_imported;
-use super::{EXIT_DONE, session};
+use super::{EXIT_DONE, pending, session};
 use crate::config::Config;
 
 /// How many members are named that have another symbol today; `--format json` has them all.
 const LATER_SHOWN: usize = 8;
 
-pub(crate) async fn list(global: &Global, config: &Config) -> anyhow::Result<u8> {
+pub(crate) async fn list(global: &Global, config: &Config, command: &List) -> anyhow::Result<u8> {
     let store = session::open_store(global, config).await?;
+    if command.pending {
+        return pending::print(global, &*store, session::environment(config), None).await;
+    }
     let universes = store.universe_list(session::environment(config)).await?;
     let data: Vec<_> = universes
         .iter()
@@ -56,9 +59,15 @@ pub(crate) async fn list(global: &Global, config: &Config) -> anyhow::Result<u8>
 pub(crate) async fn show(global: &Global, config: &Config, command: &Show) -> anyhow::Result<u8> {
     let store = session::open_store(global, config).await?;
     let rules = session::rules(&*store, config).await?;
+    if command.pending {
+        let environment = session::environment(config);
+        let universe = session::universe_of(&*store, &rules, environment, &command.universe).await?;
+        return pending::print(global, &*store, environment, Some(&universe)).await;
+    }
     let question =
         Question { environment: session::environment(config), as_of: command.as_of, known_at: command.known_at };
-    let answer = answer_to(&*store, &rules, &command.universe, question).await?;
+    let answer = look_up(&*store, &rules, &command.universe, question).await;
+    let answer = answer.map_err(|error| explained(error, &rules))?;
     say_remarks(global, &answer);
     if let Some(instant) = command.known_at
         && answer.members.is_empty()
@@ -72,7 +81,7 @@ pub(crate) async fn show(global: &Global, config: &Config, command: &Show) -> an
     let as_of = if command.known_at.is_some() { answer.as_of } else { answer.as_of.or(newest) };
     let symbols: Vec<&Symbol> = answer.members.iter().map(|member| &member.symbol).collect();
     let later = match answer.as_of {
-        Some(as_of) => later_symbols(&*store, &symbols, as_of).await?,
+        Some(as_of) => later_symbols_at(&*store, &symbols, as_of, command.known_at).await?,
         None => Vec::new(),
     };
     let later: BTreeMap<Symbol, Symbol> = later.into_iter().collect();
@@ -167,17 +176,9 @@ fn told(run: &RunRecord) -> Value {
     told
 }
 
-/// Answers a question; of a universe that only a rule knows yet, says how it comes to members.
-pub(super) async fn answer_to(
-    store: &dyn Store,
-    rules: &RuleSet,
-    asked: &str,
-    question: Question<'_>,
-) -> anyhow::Result<Answer> {
-    let error = match look_up(store, rules, asked, question).await {
-        Ok(answer) => return Ok(answer),
-        Err(error) => error,
-    };
+/// Turns an error of a lookup into one for people; of a universe that only a rule knows yet, it says how it comes to
+/// members.
+pub(super) fn explained(error: LookupError, rules: &RuleSet) -> anyhow::Error {
     if let LookupError::Unknown { asked, .. } = &error
         && let Ok(SetExpression::Universe(address)) = SetExpression::parse(asked)
         && let Ok(id) = resolve(&address, &[], rules)
@@ -188,12 +189,12 @@ pub(super) async fn answer_to(
         } else {
             "the next `universe sync` finds them".to_owned()
         };
-        anyhow::bail!("{id} has no members yet; {how}");
+        return anyhow::anyhow!("{id} has no members yet; {how}");
     }
-    Err(error.into())
+    error.into()
 }
 
-pub(super) fn say_remarks(global: &Global, answer: &Answer) {
+fn say_remarks(global: &Global, answer: &Answer) {
     for remark in &answer.remarks {
         output::remark(global, &format!("note: {remark}"));
     }

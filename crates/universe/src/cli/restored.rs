@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 use universe_core::Issue;
-use universe_core::plan::{Action, Change, Plan, render_diff};
+use universe_core::plan::{Action, Plan, render_diff};
 use universe_service::Restored;
 
 use super::arguments::{Format, Global};
@@ -65,7 +65,14 @@ fn counted(plan: &Plan) -> String {
     let came: usize = plan.universes.iter().map(|universe| universe.added.len()).sum();
     let went: usize = plan.universes.iter().map(|universe| universe.removed.len()).sum();
     let goes = if retired == 0 { String::new() } else { format!(", {retired} of them to be retired") };
-    format!("{} ({came} members in, {went} out{goes})", count(plan.universes.len(), "universe"))
+    let present = format!("{} ({came} members in, {went} out{goes})", count(plan.universes.len(), "universe"));
+    let superseded: usize = plan.past.iter().map(|change| change.superseded.len()).sum();
+    let past = format!("{} of the recorded past", count(superseded, "interval"));
+    match (plan.universes.is_empty(), superseded) {
+        (_, 0) => present,
+        (true, _) => past,
+        (false, _) => format!("{present} and {past}"),
+    }
 }
 
 /// Prints what was done, or would be.
@@ -78,30 +85,8 @@ pub(super) fn print(
 ) -> anyhow::Result<()> {
     let outcome = &restored.outcome;
     let plan = &outcome.plan;
-    let symbols =
-        |changes: &[Change]| -> Vec<String> { changes.iter().map(|c| plan.symbol(c.listing).to_string()).collect() };
-    let universes = plan.universes.iter().map(|universe| {
-        json!({
-            "type": universe.id.universe_type,
-            "key": universe.id.key(),
-            "action": universe.action,
-            "count_before": universe.count_before,
-            "count": universe.members.len(),
-            "added": symbols(&universe.added),
-            "removed": symbols(&universe.removed),
-        })
-    });
-    let mut data = json!({
-        "job_id": outcome.was_written.then_some(outcome.run.run_id),
-        "session": plan.session,
-        "dry_run": is_dry_run,
-        "written": outcome.was_written,
-        "cause": plan.cause.as_ref().map(ToString::to_string),
-        "total_changes": plan.total_changes(),
-        "universes": universes.collect::<Vec<_>>(),
-        "issues": issues,
-        "remarks": outcome.remarks,
-    });
+    let mut data = json!(restored.told(is_dry_run));
+    data["issues"] = json!(issues);
     if let (Value::Object(data), Value::Object(more)) = (&mut data, more) {
         data.extend(more);
     }

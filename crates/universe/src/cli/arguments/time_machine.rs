@@ -7,6 +7,13 @@ use jiff::civil::Date;
 use super::{day, instant};
 
 #[derive(Args)]
+pub(crate) struct List {
+    /// Show the changes to come instead: announced ones, and those that a run held for approval
+    #[arg(long)]
+    pub(crate) pending: bool,
+}
+
+#[derive(Args)]
 pub(crate) struct Diff {
     /// The universe or expression
     pub(crate) universe: String,

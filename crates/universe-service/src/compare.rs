@@ -1,0 +1,192 @@
+//! What leads from the members of one moment to those of another, or from one universe to another.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::Serialize;
+use universe_core::Symbol;
+use universe_core::rule::RuleSet;
+use universe_store::Store;
+use uuid::Uuid;
+
+use crate::{Answer, LookupError, Question, RollbackError, Standing, find_version, look_up};
+
+/// A moment as it is asked for: a day, or what a run left.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Moment {
+    /// A day; one that is no session means the session before it.
+    Day(Date),
+    /// The id of a run, or the beginning of one.
+    Run(String),
+}
+
+impl Moment {
+    /// Reads a moment: a day where the text is one, else a run.
+    #[must_use]
+    pub fn read(text: &str) -> Self {
+        text.parse().map_or_else(|_| Self::Run(text.to_owned()), Self::Day)
+    }
+}
+
+/// What is compared.
+#[derive(Clone, Debug)]
+pub enum Compared {
+    /// One universe or expression at two moments.
+    Moments {
+        /// The universe or expression.
+        universe: String,
+        /// The moment to start from.
+        from: Moment,
+        /// The moment to come to.
+        to: Moment,
+        /// What was known at this instant; a run says itself what was known.
+        known_at: Option<Timestamp>,
+    },
+    /// Two universes or expressions at one moment.
+    Universes {
+        /// The one to start from.
+        universe: String,
+        /// The one to come to.
+        with: String,
+        /// The session; now when none is given.
+        as_of: Option<Date>,
+        /// What was known at this instant; everything when none is given.
+        known_at: Option<Timestamp>,
+    },
+}
+
+/// What leads from one side of a comparison to the other.
+#[derive(Clone, Debug, Serialize)]
+pub struct Difference {
+    /// Who is only on the second side, in order.
+    pub added: Vec<Symbol>,
+    /// Who is only on the first side, in order.
+    pub removed: Vec<Symbol>,
+    /// The first side.
+    pub before: ComparedSide,
+    /// The second side.
+    pub after: ComparedSide,
+    /// What a person should know about both.
+    pub remarks: Vec<String>,
+}
+
+/// One side of a comparison, and how far it can be trusted.
+#[derive(Clone, Debug, Serialize)]
+pub struct ComparedSide {
+    /// The universe or expression, as it was asked for.
+    pub universe: String,
+    /// The session that its members are as of.
+    pub as_of: Option<Date>,
+    /// The instant at which they were known; `None` for what is known now.
+    pub known_at: Option<Timestamp>,
+    /// The run that left them, where one was asked for.
+    pub run_id: Option<Uuid>,
+    /// How many they are.
+    pub count: usize,
+    /// How far they can be trusted.
+    #[serde(flatten)]
+    pub standing: Standing,
+}
+
+/// Why there is no comparison.
+#[derive(Debug, thiserror::Error)]
+pub enum CompareError {
+    /// The days are the wrong way round.
+    #[error("{from} is after {to}: give the earlier day first")]
+    Backwards {
+        /// The first day given.
+        from: Date,
+        /// The second one.
+        to: Date,
+    },
+    /// A run and an instant are asked for at once.
+    #[error("run {0} says itself what was known: give days, or leave the instant out")]
+    KnownTwice(String),
+    /// A side cannot be looked up.
+    #[error(transparent)]
+    Lookup(#[from] LookupError),
+    /// There is no such run, or it left nothing.
+    #[error(transparent)]
+    Run(#[from] RollbackError),
+}
+
+/// Compares the members of a universe at two moments, or of two universes at one.
+///
+/// # Errors
+/// When the days are the wrong way round, a universe or a run is unknown, or the store fails.
+pub async fn compare(
+    store: &dyn Store,
+    rules: &RuleSet,
+    environment: &str,
+    compared: &Compared,
+) -> Result<Difference, CompareError> {
+    let sides = Sides { store, rules, environment };
+    let (first, second) = match compared {
+        Compared::Moments { universe, from, to, known_at } => {
+            if let (Moment::Day(from), Moment::Day(to)) = (from, to)
+                && to < from
+            {
+                return Err(CompareError::Backwards { from: *from, to: *to });
+            }
+            (sides.at(universe, from, *known_at).await?, sides.at(universe, to, *known_at).await?)
+        }
+        Compared::Universes { universe, with, as_of, known_at } => {
+            let question = Question { environment, as_of: *as_of, known_at: *known_at };
+            (sides.of(universe, question, None).await?, sides.of(with, question, None).await?)
+        }
+    };
+    let Side { members: before, told: told_before, mut remarks } = first;
+    let Side { members: after, told: told_after, remarks: more } = second;
+    remarks.extend(more.into_iter().filter(|remark| !remarks.contains(remark)).collect::<Vec<_>>());
+    Ok(Difference {
+        added: after.difference(&before).cloned().collect(),
+        removed: before.difference(&after).cloned().collect(),
+        before: told_before,
+        after: told_after,
+        remarks,
+    })
+}
+
+/// Where both sides are looked up.
+struct Sides<'s> {
+    store: &'s dyn Store,
+    rules: &'s RuleSet,
+    environment: &'s str,
+}
+
+/// The members of one side.
+struct Side {
+    members: BTreeSet<Symbol>,
+    told: ComparedSide,
+    remarks: Vec<String>,
+}
+
+impl Sides<'_> {
+    async fn at(&self, asked: &str, moment: &Moment, known_at: Option<Timestamp>) -> Result<Side, CompareError> {
+        let environment = self.environment;
+        match moment {
+            Moment::Day(day) => self.of(asked, Question { environment, as_of: Some(*day), known_at }, None).await,
+            Moment::Run(run) if known_at.is_some() => Err(CompareError::KnownTwice(run.clone())),
+            Moment::Run(run) => {
+                let version = find_version(self.store, environment, run).await?;
+                let question = Question { environment, as_of: version.session, known_at: Some(version.recorded_at) };
+                self.of(asked, question, Some(version.run_id)).await
+            }
+        }
+    }
+
+    async fn of(&self, asked: &str, question: Question<'_>, run_id: Option<Uuid>) -> Result<Side, CompareError> {
+        let Answer { members, as_of, standing, remarks, .. } = look_up(self.store, self.rules, asked, question).await?;
+        let told = ComparedSide {
+            universe: asked.to_owned(),
+            as_of,
+            known_at: question.known_at,
+            run_id,
+            count: members.len(),
+            standing,
+        };
+        Ok(Side { members: members.into_iter().map(|member| member.symbol).collect(), told, remarks })
+    }
+}
