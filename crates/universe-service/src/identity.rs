@@ -69,17 +69,25 @@ pub async fn keep_renamings(
     keep(store, changes, source, now).await
 }
 
-/// Stores what somebody says, in the place of what was only found about the same events.
+/// Stores what somebody says, in the place of what was found, or told before, about the same events.
 async fn keep(store: &dyn Store, changes: Vec<SymbolChange>, source: &str, now: Timestamp) -> Result<u64, StoreError> {
-    let recorded = store.symbol_change_list().await?;
-    let found = recorded.into_iter().filter(|record| record.source == SymbolChangeRecord::DETECTED);
-    let replaced: Vec<SymbolChange> = found
-        .map(|record| record.change)
-        .filter(|found| changes.iter().any(|change| change.is_about(found) && change != found))
-        .collect();
+    let mut replaced = symbol_changes(store, None).await?;
+    replaced.retain(|before| !changes.contains(before) && changes.iter().any(|change| change.is_about(before)));
     let record = |change| SymbolChangeRecord { change, source: source.to_owned(), recorded_at: now };
     let records: Vec<SymbolChangeRecord> = changes.into_iter().map(record).collect();
     store.symbol_change_put(&records, &replaced).await
+}
+
+/// Returns the symbol changes that are known, or were at an instant, oldest first.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn symbol_changes(store: &dyn Store, known_at: Option<Timestamp>) -> Result<Vec<SymbolChange>, StoreError> {
+    let records = match known_at {
+        Some(instant) => store.symbol_change_list_at(instant).await?,
+        None => store.symbol_change_list().await?,
+    };
+    Ok(records.into_iter().map(|record| record.change).collect())
 }
 
 /// Finds the symbols that stand for another listing in a snapshot than before, and keeps that; only the newest
@@ -89,10 +97,9 @@ pub(crate) async fn find_changes(store: &dyn Store, snapshot: &Snapshot, now: Ti
     let Some(before) = loaded.iter().map(|record| record.session).max().filter(|last| *last < snapshot.session) else {
         return Ok(());
     };
-    let needs = Needs { company_names: true, details: false, facts: Vec::new(), returns: false };
+    let needs = Needs { company_names: true, details: true, facts: Vec::new(), returns: false };
     let known = store.observation_read(before, &needs).await?;
-    let recorded: Vec<SymbolChange> =
-        store.symbol_change_list().await?.into_iter().map(|record| record.change).collect();
+    let recorded = symbol_changes(store, None).await?;
     let found = detect(&known, snapshot, &recorded);
     if found.is_empty() {
         return Ok(());
@@ -125,8 +132,21 @@ pub async fn listing_history(
     symbol: &Symbol,
     as_of: Option<Date>,
 ) -> Result<ListingHistory, StoreError> {
-    let changes: Vec<SymbolChange> =
-        store.symbol_change_list().await?.into_iter().map(|record| record.change).collect();
+    listing_history_at(store, environment, symbol, as_of, None).await
+}
+
+/// Does what [`listing_history`] does, with the symbol changes that were known at an instant.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn listing_history_at(
+    store: &dyn Store,
+    environment: &str,
+    symbol: &Symbol,
+    as_of: Option<Date>,
+    known_at: Option<Timestamp>,
+) -> Result<ListingHistory, StoreError> {
+    let changes = symbol_changes(store, known_at).await?;
     let own = store.membership_list(environment, None, Some(symbol)).await?;
     let begins_in = |row: &MembershipRecord, tenure: &Tenure| tenure.covers(row.valid_from);
     let day = as_of.unwrap_or(Date::MAX);
@@ -163,8 +183,20 @@ pub async fn later_symbols(
     symbols: &[&Symbol],
     as_of: Date,
 ) -> Result<Vec<(Symbol, Symbol)>, StoreError> {
-    let changes: Vec<SymbolChange> =
-        store.symbol_change_list().await?.into_iter().map(|record| record.change).collect();
+    later_symbols_at(store, symbols, as_of, None).await
+}
+
+/// Does what [`later_symbols`] does, with the symbol changes that were known at an instant.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn later_symbols_at(
+    store: &dyn Store,
+    symbols: &[&Symbol],
+    as_of: Date,
+    known_at: Option<Timestamp>,
+) -> Result<Vec<(Symbol, Symbol)>, StoreError> {
+    let changes = symbol_changes(store, known_at).await?;
     let later = |symbol: &&Symbol| {
         let last = identity(&changes, &tenure_at(&changes, symbol, as_of)).pop()?.symbol;
         (last != **symbol).then(|| ((*symbol).clone(), last))
