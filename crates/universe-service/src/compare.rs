@@ -7,10 +7,9 @@ use jiff::civil::Date;
 use serde::Serialize;
 use universe_core::Symbol;
 use universe_core::rule::RuleSet;
-use universe_store::Store;
 use uuid::Uuid;
 
-use crate::{Answer, LookupError, Question, RollbackError, Standing, find_version, look_up};
+use crate::{Answer, Detail, LookupError, Question, Recorded, RollbackError, Standing, find_version, look_up_in};
 
 /// A moment as it is asked for: a day, or what a run left.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -117,12 +116,12 @@ pub enum CompareError {
 /// # Errors
 /// When the days are the wrong way round, a universe or a run is unknown, or the store fails.
 pub async fn compare(
-    store: &dyn Store,
+    recorded: Recorded<'_>,
     rules: &RuleSet,
     environment: &str,
     compared: &Compared,
 ) -> Result<Difference, CompareError> {
-    let sides = Sides { store, rules, environment };
+    let sides = Sides { recorded, rules, environment };
     let (first, second) = match compared {
         Compared::Moments { universe, from, to, known_at } => {
             if let (Moment::Day(from), Moment::Day(to)) = (from, to)
@@ -151,7 +150,7 @@ pub async fn compare(
 
 /// Where both sides are looked up.
 struct Sides<'s> {
-    store: &'s dyn Store,
+    recorded: Recorded<'s>,
     rules: &'s RuleSet,
     environment: &'s str,
 }
@@ -170,7 +169,7 @@ impl Sides<'_> {
             Moment::Day(day) => self.of(asked, Question { environment, as_of: Some(*day), known_at }, None).await,
             Moment::Run(run) if known_at.is_some() => Err(CompareError::KnownTwice(run.clone())),
             Moment::Run(run) => {
-                let version = find_version(self.store, environment, run).await?;
+                let version = find_version(self.recorded.store, environment, run).await?;
                 let question = Question { environment, as_of: version.session, known_at: Some(version.recorded_at) };
                 self.of(asked, question, Some(version.run_id)).await
             }
@@ -178,7 +177,8 @@ impl Sides<'_> {
     }
 
     async fn of(&self, asked: &str, question: Question<'_>, run_id: Option<Uuid>) -> Result<Side, CompareError> {
-        let Answer { members, as_of, standing, remarks, .. } = look_up(self.store, self.rules, asked, question).await?;
+        let Answer { members, as_of, standing, remarks, .. } =
+            look_up_in(self.recorded, self.rules, asked, question, Detail::Symbols).await?;
         let told = ComparedSide {
             universe: asked.to_owned(),
             as_of,

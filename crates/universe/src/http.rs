@@ -1,10 +1,12 @@
 //! The HTTP interface: routes over the service, errors as problems, keys and limits before everything.
 
+mod address;
 mod admin;
 mod base64;
 mod changes;
 mod docs_page;
 mod events;
+mod export;
 mod gate;
 mod input;
 mod jobs;
@@ -14,7 +16,9 @@ mod listen;
 mod lookups;
 mod metrics;
 mod openapi;
+mod overrides;
 mod problem;
+mod restoring;
 mod runs;
 mod schemas;
 mod system;
@@ -31,7 +35,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tower_http::catch_panic::CatchPanicLayer;
 use universe_core::rule::RuleSet;
 use universe_service::{Body, Daemon, Lookups};
@@ -40,6 +44,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use self::events::EventFeed;
+use self::export::EXPORTS_AT_ONCE;
 use self::gate::{BODY_BYTES_MAX, Gate};
 use self::keys::Keys;
 use self::lane::Lane;
@@ -59,6 +64,8 @@ pub(crate) struct App {
     keys: Keys,
     gate: Gate,
     events: EventFeed,
+    /// How many exports may still begin.
+    exports: Arc<Semaphore>,
     figures: PrometheusHandle,
     openapi: Body,
     documentation: String,
@@ -85,6 +92,7 @@ impl App {
         Ok(Arc::new(Self {
             lookups: Lookups::open(Arc::clone(&store), &daemon.environment).await?,
             events: EventFeed::open(&*store, &daemon.environment).await?,
+            exports: Arc::new(Semaphore::new(EXPORTS_AT_ONCE)),
             rules: ArcSwap::new(rules),
             keys,
             gate: Gate::new(process, is_loopback),
@@ -169,6 +177,15 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(time_machine::explain))
         .routes(routes!(time_machine::list_universe_history))
         .routes(routes!(time_machine::list_symbol_history))
+        .routes(routes!(export::export_universe))
+        .routes(routes!(export::export_universes))
+        .routes(routes!(overrides::list_universe_pending))
+        .routes(routes!(overrides::list_pending))
+        .routes(routes!(overrides::create_override, overrides::list_overrides))
+        .routes(routes!(overrides::show_override))
+        .routes(routes!(overrides::withdraw_override))
+        .routes(routes!(restoring::create_rollback))
+        .routes(routes!(restoring::create_correction))
         .routes(routes!(events::list_events))
         .routes(routes!(events::stream_events))
         .routes(routes!(jobs::create_job, jobs::list_jobs))

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use universe_core::Symbol;
-use universe_service::{CompareError, Compared, ComparedSide, Moment, compare};
+use universe_service::{CompareError, Compared, ComparedSide, Moment, Recorded, compare};
 
 use super::arguments::{Diff, Global};
 use super::failure::Usage;
@@ -26,15 +26,16 @@ pub(crate) async fn run(global: &Global, config: &Config, command: &Diff) -> any
     };
     let store = session::open_store(global, config).await?;
     let rules = session::rules(&*store, config).await?;
-    let difference = match compare(&*store, &rules, session::environment(config), &compared).await {
-        Ok(difference) => difference,
-        // As the other commands that meet them: with their own exit codes and hints.
-        Err(CompareError::Lookup(error)) => return Err(read::explained(error, &rules)),
-        Err(CompareError::Run(error)) => return Err(error.into()),
-        Err(error @ (CompareError::Backwards { .. } | CompareError::KnownTwice(_))) => {
-            return Err(Usage(error.to_string()).into());
-        }
-    };
+    let difference =
+        match compare(Recorded { store: &*store, past: None }, &rules, session::environment(config), &compared).await {
+            Ok(difference) => difference,
+            // As the other commands that meet them: with their own exit codes and hints.
+            Err(CompareError::Lookup(error)) => return Err(read::explained(error, &rules)),
+            Err(CompareError::Run(error)) => return Err(error.into()),
+            Err(error @ (CompareError::Backwards { .. } | CompareError::KnownTwice(_))) => {
+                return Err(Usage(error.to_string()).into());
+            }
+        };
     for remark in &difference.remarks {
         output::remark(global, &format!("note: {remark}"));
     }

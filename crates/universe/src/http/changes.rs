@@ -1,46 +1,69 @@
-//! The route that compares: what leads from the members of one day to those of another.
+//! The route that compares: two moments of a universe, or two universes.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
+use jiff::Timestamp;
 use jiff::civil::Date;
-use serde::Deserialize;
-use serde_json::json;
-use universe_core::Symbol;
-use universe_service::{Body, LookupError, Question, look_up, nearest_keys};
+use serde::{Deserialize, Serialize};
+use universe_service::{Body, CompareError, Compared, ComparedSide, Difference, Moment, Recorded, compare};
 use utoipa::IntoParams;
 
 use super::App;
+use super::address::{backwards, unknown};
 use super::input::{Asked, Named};
-use super::lookups::{UniversePath, send};
+use super::lookups::{ASKED_LEN_MAX, UniversePath, send};
 use super::problem::{Problem, ProblemBody};
 use super::schemas::UniverseChanges;
 
-/// The two days that are compared
+/// What is compared: `from` and `to`, or `with`
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Between {
-    /// The day to start from
-    from: Date,
-    /// The day to come to
-    to: Date,
+    /// The day to start from (`2024-01-02`), or the id of a run: what that run left
+    from: Option<String>,
+    /// The day to come to, or the id of a run
+    to: Option<String>,
+    /// The universe or expression to compare with, instead of `from` and `to`
+    #[param(max_length = 2000)]
+    with: Option<String>,
+    /// The session that both universes are compared as of; now when it is missing
+    as_of: Option<Date>,
+    /// What was known at this instant (`2024-01-03T12:00:00Z`); a run says that itself
+    known_at: Option<Timestamp>,
 }
 
-/// Compare the members of a universe between two days
+/// A comparison as it is answered.
+#[derive(Serialize)]
+struct Changes<'a> {
+    universe: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    with: Option<&'a str>,
+    #[serde(flatten)]
+    difference: &'a Difference,
+}
+
+/// Compare a universe between two days or runs, or with another universe
 ///
-/// Says what leads from the first day to the second, also when that is the earlier one.
+/// Says what leads from the first side to the second. A day that is no session is taken as the session before it,
+/// which `before` and `after` then say.
 #[utoipa::path(
     get, path = "/api/v1/universes/{universe}/changes", tag = "lookups", operation_id = "list_universe_changes",
     params(UniversePath, Between),
     responses(
         (status = 200, description = "Who came and who went", body = UniverseChanges),
         (status = 304, description = "It is as the client has it"),
-        (status = 404, description = "There is no such universe; `nearest` has names that may be meant",
+        (status = 404, description = "There is no such universe, or no such run; `nearest` has names that may be meant",
             body = ProblemBody<'static>, content_type = "application/problem+json"),
+        (status = 409, description = "The run has not ended, or changed nothing", body = ProblemBody<'static>,
+            content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn list_universe_changes(
@@ -49,25 +72,68 @@ pub(crate) async fn list_universe_changes(
     headers: HeaderMap,
     Asked(between): Asked<Between>,
 ) -> Result<Response, Problem> {
-    let from = symbols_as_of(&app, &universe, between.from).await?;
-    let to = symbols_as_of(&app, &universe, between.to).await?;
-    let added: Vec<&Symbol> = to.difference(&from).collect();
-    let removed: Vec<&Symbol> = from.difference(&to).collect();
-    let answer = json!({
-        "universe": universe, "from": between.from, "to": between.to, "added": added, "removed": removed,
-    });
+    let compared = compared(universe, between)?;
+    let rules = app.rules.load_full();
+    let snapshot = app.lookups.current();
+    let recorded = Recorded { store: &*app.daemon.store, past: snapshot.past() };
+    let difference = compare(recorded, &rules, &app.daemon.environment, &compared).await;
+    let difference = difference.map_err(|error| match error {
+        CompareError::Lookup(error) => unknown(&app, error),
+        CompareError::Run(error) => error.into(),
+        CompareError::Backwards { from, to } => backwards(from, to),
+        error @ CompareError::KnownTwice(_) => Problem::bad_request("query", error.to_string()),
+    })?;
+    let answer = match &compared {
+        Compared::Moments { universe, from, to, .. } => Changes {
+            universe,
+            from: Some(told(from, &difference.before)),
+            to: Some(told(to, &difference.after)),
+            with: None,
+            difference: &difference,
+        },
+        Compared::Universes { universe, with, .. } => {
+            Changes { universe, from: None, to: None, with: Some(with), difference: &difference }
+        }
+    };
     Ok(send(&Body::json(&answer), &headers))
 }
 
-async fn symbols_as_of(app: &App, asked: &str, day: Date) -> Result<BTreeSet<Symbol>, Problem> {
-    let rules = app.rules.load();
-    let question = Question { environment: &app.daemon.environment, as_of: Some(day), known_at: None };
-    match look_up(&*app.daemon.store, &rules, asked, question).await {
-        Ok(answer) => Ok(answer.members.into_iter().map(|member| member.symbol).collect()),
-        Err(error @ LookupError::Unknown { .. }) => {
-            let nearest = nearest_keys(asked, &app.lookups.current(), &rules);
-            Err(Problem::from(error).with("nearest", nearest))
+fn compared(universe: String, between: Between) -> Result<Compared, Problem> {
+    let Between { from, to, with, as_of, known_at } = between;
+    if [Some(&universe), with.as_ref()].into_iter().flatten().any(|asked| asked.len() > ASKED_LEN_MAX) {
+        let detail = format!("an expression has at most {ASKED_LEN_MAX} characters");
+        return Err(Problem::bad_request("expression", detail));
+    }
+    match (from, to, with) {
+        (None, None, Some(with)) => Ok(Compared::Universes { universe, with, as_of, known_at }),
+        (Some(from), Some(to), None) if as_of.is_none() => {
+            Ok(Compared::Moments { universe, from: moment(&from)?, to: moment(&to)?, known_at })
         }
-        Err(error) => Err(error.into()),
+        _ => {
+            let detail = "give from and to (days, or ids of runs), or with (a universe) and perhaps as_of";
+            Err(Problem::bad_request("query", detail))
+        }
+    }
+}
+
+/// Reads a moment; what cannot even be the beginning of a run's id was meant as a day.
+fn moment(text: &str) -> Result<Moment, Problem> {
+    let moment = Moment::read(text);
+    let is_id = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-') && text.len() <= 36;
+    match &moment {
+        Moment::Run(run) if !is_id(run) || run.is_empty() => {
+            let detail = format!("{text:?} is neither a day such as 2024-01-02 nor the id of a run");
+            Err(Problem::bad_request("query", detail))
+        }
+        Moment::Run(_) | Moment::Day(_) => Ok(moment),
+    }
+}
+
+/// A moment as it is answered: the day that was asked for, or the whole id of the run.
+fn told(moment: &Moment, side: &ComparedSide) -> String {
+    match (moment, side.run_id) {
+        (Moment::Day(day), _) => day.to_string(),
+        (Moment::Run(_), Some(run_id)) => run_id.to_string(),
+        (Moment::Run(asked), None) => asked.clone(),
     }
 }

@@ -40,6 +40,9 @@ const API_KEY: &str = "x-api-key";
 /// The routes that anybody may ask: what load balancers need, and a page that asks for a key itself.
 pub(super) const PUBLIC_PATHS: [&str; 3] = ["/health", "/ready", "/admin/historical-data"];
 
+/// The routes that change what is recorded of the past, or take every member back at once.
+const ADMIN_PATHS: [&str; 2] = ["/api/v1/corrections", "/api/v1/rollbacks"];
+
 /// Counts requests, and limits how many there are at once.
 pub(crate) struct Gate {
     process: u32,
@@ -119,7 +122,9 @@ async fn admit(app: &App, request: &mut Request) -> Result<(), Problem> {
         check_origin(app, request)?;
         let is_page = path == "/docs";
         let given = given_key(request, needed == Scope::Read);
-        app.keys.check(given.as_deref(), needed, Surroundings.now()).await.map_err(|r| refused(r, needed, is_page))?;
+        let checked = app.keys.check(given.as_deref(), needed, Surroundings.now()).await;
+        let caller = checked.map_err(|refusal| refused(refusal, needed, is_page))?;
+        request.extensions_mut().insert(caller);
     }
     let stated = request.body().size_hint().lower();
     if stated > BODY_BYTES_MAX as u64 {
@@ -150,6 +155,8 @@ fn scope_needed(method: &Method, path: &str) -> Option<Scope> {
         Some(Scope::Admin)
     } else if matches!(*method, Method::GET | Method::HEAD) {
         Some(Scope::Read)
+    } else if ADMIN_PATHS.into_iter().any(is_below) {
+        Some(Scope::Admin)
     } else {
         // Also what has no route: whoever may not change anything need not know what there is.
         Some(Scope::Operate)
@@ -262,6 +269,9 @@ mod tests {
         assert_eq!(scope_needed(&Method::GET, "/api/v1/universes"), Some(Scope::Read));
         assert_eq!(scope_needed(&Method::POST, "/api/processing/cache-sync/trigger"), Some(Scope::Operate));
         assert_eq!(scope_needed(&Method::GET, "/api/admin/cache-sync/status/x"), Some(Scope::Admin));
+        assert_eq!(scope_needed(&Method::POST, "/api/v1/overrides"), Some(Scope::Operate));
+        assert_eq!(scope_needed(&Method::POST, "/api/v1/rollbacks"), Some(Scope::Admin));
+        assert_eq!(scope_needed(&Method::POST, "/api/v1/corrections"), Some(Scope::Admin));
         assert_eq!(scope_needed(&Method::GET, "/administer"), Some(Scope::Read));
         assert_eq!(scope_needed(&Method::DELETE, "/nowhere"), Some(Scope::Operate));
     }

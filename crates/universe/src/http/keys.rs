@@ -21,6 +21,9 @@ pub(crate) const EXAMPLE_KEY: &str = "tickstock-cache-sync-2025";
 /// How every key of ours starts, so that tools find one that leaked.
 pub(crate) const KEY_PREFIX: &str = "tsu_";
 
+/// What the key of the configuration is called; those that are stored have an id.
+const CONFIGURED_KEY: &str = "server.api_key";
+
 /// How often stored keys are read again: how long a revoked one still reads at most.
 const REFRESH_EVERY: Duration = Duration::from_millis(250);
 
@@ -51,6 +54,13 @@ pub(crate) enum Refusal {
     TooOften,
     /// The store could not be asked.
     Store(StoreError),
+}
+
+/// Who asks, as far as a key tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Caller {
+    /// The public part of the key; `None` where none is asked for.
+    key_id: Option<String>,
 }
 
 /// Every key that is known.
@@ -85,6 +95,21 @@ impl Scope {
 
     pub(crate) fn from_spelling(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|scope| scope.as_str() == text)
+    }
+}
+
+impl Caller {
+    /// What the records of runs call somebody who asks over HTTP: `api`, with the key.
+    pub(crate) fn name(&self) -> String {
+        self.key_id.as_ref().map_or_else(|| "api".to_owned(), |key_id| format!("api:{key_id}"))
+    }
+
+    /// The same behind a name that somebody gave, which a key does not prove.
+    pub(crate) fn signed(&self, by: Option<&str>) -> String {
+        match by.map(str::trim).filter(|by| !by.is_empty()) {
+            Some(by) => format!("{by} ({})", self.name()),
+            None => self.name(),
+        }
     }
 }
 
@@ -127,10 +152,10 @@ impl Keys {
         self.stored.load().values().any(|known| known.is_valid_at(now))
     }
 
-    /// Checks a key.
-    pub(crate) async fn check(&self, given: Option<&str>, needed: Scope, now: Timestamp) -> Result<(), Refusal> {
+    /// Checks a key, and says whose it is.
+    pub(crate) async fn check(&self, given: Option<&str>, needed: Scope, now: Timestamp) -> Result<Caller, Refusal> {
         if !self.are_asked_for() {
-            return Ok(());
+            return Ok(Caller::default());
         }
         let given = given.ok_or(Refusal::Missing)?;
         let given_hash = hash(given);
@@ -142,7 +167,9 @@ impl Keys {
                 &*found
             }
         };
-        known.admit(&given_hash, needed, now)
+        known.admit(&given_hash, needed, now)?;
+        let key_id = known.record.as_ref().map_or(CONFIGURED_KEY, |record| &record.api_key_id);
+        Ok(Caller { key_id: Some(key_id.to_owned()) })
     }
 
     /// Returns whether a key may read, as far as memory knows; where it may not, [`Self::check`] says why.

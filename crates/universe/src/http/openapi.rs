@@ -33,9 +33,10 @@ const BODY_REFUSALS: [(&str, &str); 2] =
     tags(
         (name = "runs", description = "Ask for runs, watch them, stop them, approve what they held"),
         (name = "lookups", description = "Which symbols belong to which universe"),
+        (name = "overrides", description = "Members put in or left out by hand, and the changes to come"),
         (name = "events", description = "What happened, from any point"),
         (name = "jobs", description = "Load bars from the market data provider"),
-        (name = "admin", description = "What the platform's web application calls"),
+        (name = "admin", description = "Change the recorded past, and what the platform's web application calls"),
         (name = "system", description = "The server itself"),
     )
 )]

@@ -4,7 +4,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use universe_service::LookupError;
+use universe_core::NotASession;
+use universe_service::{LookupError, OverrideError, RollbackError, SyncError};
 use universe_store::StoreError;
 
 /// The media type of every error.
@@ -114,6 +115,10 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Busy { run_id } => run_in_progress(run_id),
+            StoreError::Stale { .. } => {
+                let detail = "other runs kept changing the memberships meanwhile; nothing was changed, ask again";
+                Self::new(StatusCode::CONFLICT, "stale", detail).retry_after(1)
+            }
             StoreError::Unavailable(_) => {
                 tracing::warn!(%error, "a request could not be answered");
                 Self::new(
@@ -144,6 +149,70 @@ impl From<LookupError> for Problem {
             LookupError::Store { source, .. } => source.into(),
         }
     }
+}
+
+impl From<SyncError> for Problem {
+    fn from(error: SyncError) -> Self {
+        match error {
+            SyncError::NotASession(error) => error.into(),
+            SyncError::NoPrices => {
+                Self::new(StatusCode::NOT_FOUND, "nothing-synchronized", "nothing was synchronized yet")
+            }
+            error @ (SyncError::NotPast { .. } | SyncError::BeforeRecord { .. }) => {
+                Self::bad_request("session", error.to_string())
+            }
+            SyncError::Observe(source) | SyncError::Apply(source) | SyncError::Lost(source) => source.into(),
+            error @ (SyncError::OutOfOrder { .. } | SyncError::Cancelled | SyncError::Rules(_)) => {
+                tracing::error!(%error, "a request could not be answered");
+                Self::of_status(StatusCode::INTERNAL_SERVER_ERROR)
+            }
+        }
+    }
+}
+
+impl From<NotASession> for Problem {
+    fn from(error: NotASession) -> Self {
+        Self::bad_request("session", error.to_string()).with("session_before", error.session_before.to_string())
+    }
+}
+
+impl From<RollbackError> for Problem {
+    fn from(error: RollbackError) -> Self {
+        let detail = error.to_string();
+        match error {
+            RollbackError::Unknown { asked, .. } => unknown_run(&asked),
+            RollbackError::OtherEnvironment { .. } => Self::new(StatusCode::NOT_FOUND, "unknown-run", detail),
+            RollbackError::Ambiguous { .. } => Self::bad_request("ambiguous-run", detail),
+            RollbackError::NotOver { status, .. } => {
+                Self::new(StatusCode::CONFLICT, "run-not-over", detail).with("run_status", status)
+            }
+            RollbackError::ChangedNothing { .. } => Self::new(StatusCode::CONFLICT, "run-changed-nothing", detail),
+            RollbackError::Combination(_) => Self::bad_request("expression", detail),
+            RollbackError::Lookup(error) => error.into(),
+            RollbackError::Read(error) => error.into(),
+            RollbackError::Sync(error) => error.into(),
+        }
+    }
+}
+
+impl From<OverrideError> for Problem {
+    fn from(error: OverrideError) -> Self {
+        let detail = error.to_string();
+        match error {
+            OverrideError::NotASession(error) => error.into(),
+            OverrideError::EndsBeforeItBegins { .. } | OverrideError::Reason => Self::bad_request("override", detail),
+            OverrideError::NothingToReplace(id) => {
+                Self::new(StatusCode::CONFLICT, "override-gone", detail).with("override_id", id.to_string())
+            }
+            OverrideError::Store(source) => source.into(),
+        }
+    }
+}
+
+/// The problem of a run that does not exist.
+pub(crate) fn unknown_run(asked: &str) -> Problem {
+    let detail = format!("there is no run {asked:?}; /api/processing/cache-sync/history lists them");
+    Problem::new(StatusCode::NOT_FOUND, "unknown-run", detail)
 }
 
 /// The answer to whoever wants a run while there is one.

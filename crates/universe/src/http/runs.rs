@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::App;
 use super::input::{Asked, JsonBody, Named};
-use super::problem::{Problem, ProblemBody, run_in_progress};
+use super::problem::{Problem, ProblemBody, run_in_progress, unknown_run};
 use crate::clock::Surroundings;
 
 /// How many runs a page has at most.
@@ -398,11 +398,6 @@ fn status_of(run: RunRecord) -> RunStatus {
         alerts: present(run.alerts),
         status: run.status,
     }
-}
-
-fn unknown_run(job_id: &str) -> Problem {
-    let detail = format!("there is no run {job_id:?}; /api/processing/cache-sync/history lists them");
-    Problem::new(StatusCode::NOT_FOUND, "unknown-run", detail)
 }
 
 fn ten() -> u32 {

@@ -5,19 +5,18 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Deserialize;
 use serde_json::json;
-use universe_core::expression::SetExpression;
-use universe_core::{Symbol, UniverseId};
 use universe_service::{
-    Body, ExplainError, ExplainQuestion, HistoryQuestion, LookupError, explain_membership, nearest_keys, resolve,
-    universe_history,
+    Body, ExplainError, ExplainQuestion, HistoryQuestion, ListingHistory, as_known, explain_membership,
+    listing_history_at, universe_history,
 };
-use universe_store::MembershipRecord;
 use utoipa::IntoParams;
 
 use super::App;
+use super::address::{backwards, symbol_of, universe_of};
 use super::input::{Asked, Named};
 use super::lookups::send;
 use super::problem::{Problem, ProblemBody};
@@ -30,6 +29,8 @@ use super::schemas::{ExplanationAnswer, SymbolHistory, UniverseHistory};
 pub(crate) struct AsOf {
     /// The session that the answer is for (`2024-01-02`); the last one synchronized when it is missing
     as_of: Option<Date>,
+    /// What was known at this instant (`2024-01-03T12:00:00Z`)
+    known_at: Option<Timestamp>,
 }
 
 /// Which part of a history
@@ -41,16 +42,26 @@ pub(crate) struct Span {
     from: Option<Date>,
     /// The last session
     to: Option<Date>,
+    /// What was known at this instant (`2024-01-03T12:00:00Z`)
+    known_at: Option<Timestamp>,
+    /// Only the newest so many
+    #[param(minimum = 1)]
+    limit: Option<u32>,
 }
 
 impl Span {
     fn checked(self) -> Result<Self, Problem> {
         match (self.from, self.to) {
-            (Some(from), Some(to)) if to < from => {
-                let detail = format!("from={from} is after to={to}: give the earlier day first");
-                Err(Problem::bad_request("query", detail))
-            }
+            (Some(from), Some(to)) if to < from => Err(backwards(from, to)),
+            _ if self.limit == Some(0) => Err(Problem::bad_request("query", "limit is a number from 1 on")),
             _ => Ok(self),
+        }
+    }
+
+    /// Leaves only the newest lines, where so many are asked for.
+    fn keep_newest<T>(&self, lines: &mut Vec<T>) {
+        if let Some(limit) = self.limit {
+            lines.drain(..lines.len().saturating_sub(limit as usize));
         }
     }
 }
@@ -77,13 +88,13 @@ pub(crate) async fn explain(
     State(app): State<Arc<App>>,
     Named((universe, symbol)): Named<(String, String)>,
     headers: HeaderMap,
-    Asked(AsOf { as_of }): Asked<AsOf>,
+    Asked(AsOf { as_of, known_at }): Asked<AsOf>,
 ) -> Result<Response, Problem> {
-    let universe = universe_of(&app, &universe)?;
+    let universe = universe_of(&app, &universe).await?;
     let symbol = symbol_of(&symbol)?;
     let rules = app.rules.load();
     let environment = app.daemon.environment.as_str();
-    let question = ExplainQuestion { environment, universe: &universe, symbol: &symbol, as_of, known_at: None };
+    let question = ExplainQuestion { environment, universe: &universe, symbol: &symbol, as_of, known_at };
     let explanation = explain_membership(&*app.daemon.store, &rules, question).await?;
     Ok(send(&Body::json(&json!(explanation)), &headers))
 }
@@ -110,18 +121,22 @@ pub(crate) async fn list_universe_history(
     Asked(span): Asked<Span>,
 ) -> Result<Response, Problem> {
     let span = span.checked()?;
-    let universe = universe_of(&app, &universe)?;
-    let Span { from, to } = span;
+    let universe = universe_of(&app, &universe).await?;
+    let Span { from, to, known_at, .. } = span;
     let environment = app.daemon.environment.as_str();
-    let question = HistoryQuestion { environment, universe: &universe, from, to, known_at: None };
-    let history = universe_history(&*app.daemon.store, question).await?;
+    let question = HistoryQuestion { environment, universe: &universe, from, to, known_at };
+    let mut history = universe_history(&*app.daemon.store, question).await?;
+    span.keep_newest(&mut history.changes);
     Ok(send(&Body::json(&json!(history)), &headers))
 }
 
-/// List every universe that a symbol was ever in
+/// List every universe that a listing was ever in
+///
+/// It is followed through its changes of symbol: `also_known_as` has the symbols that it had. Who else had the asked
+/// symbol is in `other_listings`; with `to` on a day of theirs, theirs is the history.
 #[utoipa::path(
     get, path = "/api/v1/symbols/{symbol}/history", tag = "lookups", operation_id = "list_symbol_history",
-    params(("symbol" = String, Path, description = "A symbol, as it was spelt then"), Span),
+    params(("symbol" = String, Path, description = "Any symbol that it has or had"), Span),
     responses(
         (status = 200, description = "Its memberships, oldest first; half-open", body = SymbolHistory),
         (status = 304, description = "They are as the client has them"),
@@ -137,35 +152,22 @@ pub(crate) async fn list_symbol_history(
 ) -> Result<Response, Problem> {
     let span = span.checked()?;
     let symbol = symbol_of(&symbol)?;
-    let rows = app.daemon.store.membership_list(&app.daemon.environment, None, Some(&symbol)).await?;
-    if rows.is_empty() {
+    let (store, environment) = (&*app.daemon.store, &app.daemon.environment);
+    let history = listing_history_at(store, environment, &symbol, span.to, span.known_at).await?;
+    let ListingHistory { also_known_as, memberships, other_listings } = history;
+    if memberships.is_empty() && other_listings.is_empty() {
         let detail = format!("{symbol} was never in any universe");
         return Err(Problem::new(StatusCode::NOT_FOUND, "unknown-symbol", detail));
     }
-    let is_asked = |row: &MembershipRecord| row.is_in_force() && row.overlaps(span.from, span.to);
-    let mut rows: Vec<_> = rows.into_iter().filter(is_asked).collect();
-    rows.sort_by(|a, b| (a.valid_from, &a.universe).cmp(&(b.valid_from, &b.universe)));
-    let answer = json!({"symbol": symbol, "from": span.from, "to": span.to, "memberships": rows});
+    let versions = app.daemon.store.version_list(&app.daemon.environment).await?;
+    let mut memberships = as_known(memberships, &versions, span.known_at);
+    memberships.retain(|row| row.is_in_force() && row.overlaps(span.from, span.to));
+    span.keep_newest(&mut memberships);
+    let answer = json!({
+        "symbol": symbol, "from": span.from, "to": span.to, "known_at": span.known_at, "also_known_as": also_known_as,
+        "memberships": memberships, "other_listings": other_listings,
+    });
     Ok(send(&Body::json(&answer), &headers))
-}
-
-/// Finds the one universe that an address means.
-fn universe_of(app: &App, asked: &str) -> Result<UniverseId, Problem> {
-    let snapshot = app.lookups.current();
-    let rules = app.rules.load();
-    let SetExpression::Universe(address) = SetExpression::parse(asked).map_err(LookupError::from)? else {
-        let detail = "this is asked of one universe, not of a combination";
-        return Err(Problem::bad_request("expression", detail));
-    };
-    let known: Vec<UniverseId> = snapshot.universes().iter().map(|universe| universe.record.id.clone()).collect();
-    resolve(&address, &known, &rules).map_err(|error| {
-        let nearest = nearest_keys(asked, &snapshot, &rules);
-        Problem::from(error).with("nearest", nearest)
-    })
-}
-
-fn symbol_of(text: &str) -> Result<Symbol, Problem> {
-    Symbol::parse(text).map_err(|error| Problem::bad_request("symbol", format!("this is no symbol: {error}")))
 }
 
 impl From<ExplainError> for Problem {

@@ -2,10 +2,12 @@
 
 mod admin_page;
 mod browser;
+mod changes;
 #[path = "../cli/dump.rs"]
 #[expect(dead_code, reason = "shared with the tests of the command line, which use all of it")]
 mod dump;
 mod events;
+mod export;
 #[path = "../cli/harness.rs"]
 #[expect(dead_code, reason = "shared with the tests of the command line, which use all of it")]
 mod harness;
@@ -16,7 +18,9 @@ mod lookups;
 #[path = "../cli/market.rs"]
 mod market;
 mod openapi;
+mod overrides;
 mod refusals;
+mod restoring;
 mod runs;
 mod server;
 mod time_machine;

@@ -106,12 +106,7 @@ impl Server {
 
     /// Returns the store of the server, for what only another process can do to it.
     pub(crate) fn with_store<T>(&self, work: impl AsyncFnOnce(&dyn Store) -> T) -> T {
-        let uri: DatabaseUri = match self.place.postgres_uri() {
-            Some(uri) => uri.parse().expect("an address"),
-            None => DatabaseUri::sqlite_file(self.place.path("universe.db")),
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(async { work(&*open(&uri).await.expect("a store")).await })
+        with_store(&self.place, work)
     }
 
     /// Holds the lease of runs, so that what is ordered waits for as long as the test wants.
@@ -141,6 +136,16 @@ impl Server {
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.place.path("server.log")).expect("a log")
     }
+}
+
+/// Opens the store of a place, for what only another process can do to it.
+pub(crate) fn with_store<T>(place: &Place, work: impl AsyncFnOnce(&dyn Store) -> T) -> T {
+    let uri: DatabaseUri = match place.postgres_uri() {
+        Some(uri) => uri.parse().expect("an address"),
+        None => DatabaseUri::sqlite_file(place.path("universe.db")),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async { work(&*open(&uri).await.expect("a store")).await })
 }
 
 impl Drop for Server {

@@ -2,7 +2,7 @@
 
 use universe_core::next_session;
 
-use crate::harness::{Place, keys};
+use crate::harness::Place;
 use crate::market::{FIRST, first_day, load, stocks, with_price};
 use crate::server::Server;
 
@@ -29,15 +29,11 @@ fn explanations_and_histories_are_those_of_the_command_line() {
             assert_eq!(server.get(&path).is(200), server.place.run(&arguments).done().json(), "{path}");
         }
         let history = server.get("/api/v1/universes/top_10/history").is(200);
-        assert_eq!(keys(&history), ["changes", "from", "to", "universe"]);
-        let told = server.place.run(&["history", "top_10", "--format", "json"]).done().json();
-        assert_eq!(history["changes"], told["changes"]);
+        assert_eq!(history, server.place.run(&["history", "top_10", "--format", "json"]).done().json());
         let later = server.get(&format!("/api/v1/universes/top_10/history?from={}", next_session(FIRST))).is(200);
         assert_eq!(later["changes"].as_array().map(Vec::len), Some(2));
         let seats = server.get("/api/v1/symbols/LARH/history").is(200);
-        assert_eq!(keys(&seats), ["from", "memberships", "symbol", "to"]);
-        let told = server.place.run(&["history", "LARH", "--format", "json"]).done().json();
-        assert_eq!(seats["memberships"], told["memberships"]);
+        assert_eq!(seats, server.place.run(&["history", "LARH", "--format", "json"]).done().json());
     }
 }
 
