@@ -1,15 +1,21 @@
 //! What leads from the members of one moment to those of another, or from one universe to another.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 use universe_core::Symbol;
+use universe_core::identity::{SymbolChange, identity, tenure_at};
 use universe_core::rule::RuleSet;
 use uuid::Uuid;
 
-use crate::{Answer, Detail, LookupError, Question, Recorded, RollbackError, Standing, find_version, look_up_in};
+use crate::{
+    Answer, Detail, LookupError, Question, Recorded, RollbackError, Standing, find_version, look_up_in, symbol_changes,
+};
+
+/// How many listings with another symbol are named for people.
+const RENAMED_SHOWN: usize = 8;
 
 /// A moment as it is asked for: a day, or what a run left.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -63,6 +69,8 @@ pub struct Difference {
     pub added: Vec<Symbol>,
     /// Who is only on the first side, in order.
     pub removed: Vec<Symbol>,
+    /// Those of them that are one listing, by the symbol on the first side, with the one on the second.
+    pub renamed: BTreeMap<Symbol, Symbol>,
     /// The first side.
     pub before: ComparedSide,
     /// The second side.
@@ -139,13 +147,38 @@ pub async fn compare(
     let Side { members: before, told: told_before, mut remarks } = first;
     let Side { members: after, told: told_after, remarks: more } = second;
     remarks.extend(more.into_iter().filter(|remark| !remarks.contains(remark)).collect::<Vec<_>>());
-    Ok(Difference {
-        added: after.difference(&before).cloned().collect(),
-        removed: before.difference(&after).cloned().collect(),
-        before: told_before,
-        after: told_after,
-        remarks,
-    })
+    let added: Vec<Symbol> = after.difference(&before).cloned().collect();
+    let removed: Vec<Symbol> = before.difference(&after).cloned().collect();
+    let renamed = match added.is_empty() || removed.is_empty() {
+        true => BTreeMap::new(),
+        false => {
+            let known_at = told_before.known_at.zip(told_after.known_at).map(|(a, b)| a.max(b));
+            let failed = |source| LookupError::Store { asked: "the changes of symbols".to_owned(), source };
+            let changes = symbol_changes(recorded.store, known_at).await.map_err(failed)?;
+            renamed(&changes, &removed, told_before.as_of.unwrap_or(Date::MAX), &added)
+        }
+    };
+    remarks.extend(renamed_remark(&renamed));
+    Ok(Difference { added, removed, renamed, before: told_before, after: told_after, remarks })
+}
+
+/// Finds the listings that went under one symbol and came under another.
+fn renamed(changes: &[SymbolChange], removed: &[Symbol], day: Date, added: &[Symbol]) -> BTreeMap<Symbol, Symbol> {
+    let new_symbol = |symbol: &Symbol| {
+        let symbols = identity(changes, &tenure_at(changes, symbol, day));
+        symbols.into_iter().rev().map(|tenure| tenure.symbol).find(|symbol| added.binary_search(symbol).is_ok())
+    };
+    removed.iter().filter_map(|symbol| Some((symbol.clone(), new_symbol(symbol)?))).collect()
+}
+
+/// Says for people which listings only have another symbol.
+fn renamed_remark(renamed: &BTreeMap<Symbol, Symbol>) -> Option<String> {
+    let shown: Vec<String> = renamed.iter().take(RENAMED_SHOWN).map(|(old, new)| format!("{old} ({new})")).collect();
+    let more = match renamed.len().saturating_sub(RENAMED_SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    (!shown.is_empty()).then(|| format!("under another symbol on the second side: {}{more}", shown.join(", ")))
 }
 
 /// Where both sides are looked up.

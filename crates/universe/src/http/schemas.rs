@@ -118,6 +118,8 @@ pub(crate) struct UniverseChanges {
     added: Vec<String>,
     /// Who is only on the first side
     removed: Vec<String>,
+    /// Those of both that are one listing, whose symbol changed: the old one to the new one
+    renamed: BTreeMap<String, String>,
     before: ComparedMembers,
     after: ComparedMembers,
     /// What a person should know about both

@@ -42,7 +42,8 @@ fn days_runs_and_universes_are_compared_as_on_the_command_line() {
         };
 
         let days = changes(&format!("from={first}&to={second}"));
-        assert_eq!(keys(&days), ["added", "after", "before", "from", "remarks", "removed", "to", "universe"]);
+        let names = ["added", "after", "before", "from", "remarks", "removed", "renamed", "to", "universe"];
+        assert_eq!((keys(&days), &days["renamed"]), (names.to_vec(), &json!({})));
         assert_eq!((texts(&days["added"]), texts(&days["removed"])), (vec!["LARH".into()], vec!["LARB".into()]));
         same_as(&days, &diff(&[&first, &second]));
         let side = [
@@ -68,7 +69,7 @@ fn days_runs_and_universes_are_compared_as_on_the_command_line() {
         assert_eq!((&mixed["added"], &mixed["to"]), (&days["added"], &json!(id(0))));
 
         let with = changes(&format!("with=mega_cap&as_of={first}"));
-        assert_eq!(keys(&with), ["added", "after", "before", "remarks", "removed", "universe", "with"]);
+        assert_eq!(keys(&with), ["added", "after", "before", "remarks", "removed", "renamed", "universe", "with"]);
         same_as(&json!({"removed": with["removed"], "added": with["added"]}), &{
             let told = diff(&["--with", "mega_cap", "--as-of", &first]);
             json!({"removed": told["removed"], "added": told["added"]})
@@ -179,6 +180,13 @@ fn the_history_of_a_listing_follows_its_symbols() {
             let symbols: Vec<&Value> = rows.iter().map(|row| &row["symbol"]).collect();
             assert!(symbols.contains(&&json!("MEGB")) && symbols.contains(&&json!("NEWB")), "{history}");
         }
+        // Who only has another symbol is said to.
+        let days = format!("from={FIRST}&to={second}");
+        let changes = server.get(&format!("/api/v1/universes/top_10/changes?{days}")).is(200);
+        assert_eq!((&changes["added"], &changes["removed"]), (&json!(["NEWB"]), &json!(["MEGB"])));
+        assert_eq!(changes["renamed"], json!({"MEGB": "NEWB"}));
+        let told = server.place.run(&["diff", "top_10", &FIRST.to_string(), &second.to_string()]).done();
+        assert!(told.stderr.contains("under another symbol on the second side: MEGB (NEWB)"), "{}", told.stderr);
         let newest = server.get("/api/v1/symbols/NEWB/history?limit=1").is(200);
         assert_eq!(newest["memberships"].as_array().map(Vec::len), Some(1));
         assert_eq!(newest["memberships"][0]["symbol"], "NEWB");
