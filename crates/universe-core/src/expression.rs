@@ -53,6 +53,19 @@ impl SetExpression {
             Some(token) => Err(error(parser.column(), format!("unexpected {}", token.shown()))),
         }
     }
+
+    /// Returns the addresses in it, from left to right.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<&Address> {
+        match self {
+            Self::Universe(address) => vec![address],
+            Self::Union(left, right) | Self::Intersection(left, right) | Self::Difference(left, right) => {
+                let mut addresses = left.addresses();
+                addresses.extend(right.addresses());
+                addresses
+            }
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use universe_core::rule::RuleSet;
 use universe_core::{Symbol, UniverseId, UniverseType, nearest, session_on_or_before};
 use universe_store::{MemberRecord, Store, StoreError};
 
-use crate::{Footing, Recorded, Standing};
+use crate::{Footing, Past, Recorded, Standing};
 
 /// A question about the members of a universe.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +21,12 @@ pub struct Question<'a> {
     pub as_of: Option<Date>,
     /// What was known at this instant; everything when none is given.
     pub known_at: Option<Timestamp>,
+}
+
+impl Question<'_> {
+    pub(crate) fn is_past(&self) -> bool {
+        self.as_of.is_some() || self.known_at.is_some()
+    }
 }
 
 /// The members of what was asked for.
@@ -115,6 +121,19 @@ pub async fn look_up_in(
     let question = Question { as_of: session, ..question };
     let failed = |source| LookupError::Store { asked: asked.to_owned(), source };
     let known = recorded.universe_ids(question.environment).await.map_err(failed)?;
+    let read;
+    let recorded = match recorded.past {
+        None if question.is_past() => {
+            let some: Vec<UniverseId> = expression
+                .addresses()
+                .into_iter()
+                .map(|address| resolve(address, &known, rules))
+                .collect::<Result<_, _>>()?;
+            read = Past::of_some(recorded.store, question.environment, &known, &some).await.map_err(failed)?;
+            Recorded { past: Some(&read), ..recorded }
+        }
+        _ => recorded,
+    };
     let footing = recorded.footing(question).await.map_err(failed)?;
     let lookup = Lookup { recorded, rules, known: &known, footing: &footing, question, detail };
     if let SetExpression::Universe(address) = &expression {

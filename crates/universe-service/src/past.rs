@@ -20,7 +20,7 @@ use crate::lookup_snapshot::{SymbolUniverse, SymbolUniverses};
 #[derive(Debug)]
 pub struct Past {
     /// The universes that have entries.
-    ids: Vec<UniverseId>,
+    entries: Vec<UniverseId>,
     /// Everybody who ever was a member, in order.
     symbols: Vec<Symbol>,
     timeline: Timeline,
@@ -32,27 +32,49 @@ pub struct Past {
 pub struct Recorded<'a> {
     /// The store.
     pub store: &'a dyn Store,
-    /// The past, where it is in memory.
+    /// The past, where it is in memory: all of it, or of the universes that are asked about.
     pub past: Option<&'a Past>,
 }
 
+/// From so many universes on, all are read at once.
+const UNIVERSES_ONE_BY_ONE_MAX: usize = 8;
+
 impl Past {
-    async fn read(store: &dyn Store, environment: &str) -> Result<Self, StoreError> {
-        let timeline = store.timeline_read(environment, None).await?;
-        let ids = store.universe_list(environment).await?.into_iter().map(|universe| universe.id).collect();
-        Self::of(store, ids, timeline).await
+    /// Reads what is recorded of some universes; `entries` are those that have entries.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) async fn of_some(
+        store: &dyn Store,
+        environment: &str,
+        entries: &[UniverseId],
+        some: &[UniverseId],
+    ) -> Result<Self, StoreError> {
+        let mut timeline = Timeline::default();
+        if UNIVERSES_ONE_BY_ONE_MAX < some.len() {
+            timeline = store.timeline_read(environment, None).await?;
+        } else {
+            for id in some {
+                timeline.take(store.timeline_read(environment, Some(id)).await?);
+            }
+        }
+        Ok(Self { entries: entries.to_vec(), symbols: Vec::new(), timeline, kept: Kept::default() })
     }
 
     /// Keeps what was read of the past, with the names that its listings have now.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub(crate) async fn of(store: &dyn Store, ids: Vec<UniverseId>, timeline: Timeline) -> Result<Self, StoreError> {
+    pub(crate) async fn of(
+        store: &dyn Store,
+        entries: Vec<UniverseId>,
+        timeline: Timeline,
+    ) -> Result<Self, StoreError> {
         let symbols: Vec<Symbol> = timeline.symbols().into_iter().cloned().collect();
         let names = store.company_name_list(&symbols).await?;
         let names: HashMap<Symbol, String> =
             symbols.iter().cloned().zip(names).filter_map(|(symbol, name)| Some((symbol, name?))).collect();
-        Ok(Self { ids, symbols, timeline, kept: Kept::with_names(names) })
+        Ok(Self { entries, symbols, timeline, kept: Kept::with_names(names) })
     }
 }
 
@@ -63,7 +85,7 @@ impl Recorded<'_> {
     /// When the store cannot be read.
     pub(crate) async fn universe_ids(&self, environment: &str) -> Result<Cow<'_, [UniverseId]>, StoreError> {
         if let Some(past) = self.past {
-            return Ok(Cow::Borrowed(&past.ids));
+            return Ok(Cow::Borrowed(&past.entries));
         }
         let universes = self.store.universe_list(environment).await?;
         Ok(universes.into_iter().map(|universe| universe.id).collect())
@@ -97,12 +119,12 @@ impl Recorded<'_> {
         if when == When::default() {
             return self.store.member_list(environment, id, None, None).await;
         }
-        let (read, nothing_kept);
-        let (timeline, kept) = match self.past {
-            Some(past) => (&past.timeline, &past.kept),
+        let read;
+        let Past { timeline, kept, .. } = match self.past {
+            Some(past) => past,
             None => {
-                (read, nothing_kept) = (self.store.timeline_read(environment, Some(id)).await?, Kept::default());
-                (&read, &nothing_kept)
+                read = Past::of_some(self.store, environment, &[], std::slice::from_ref(id)).await?;
+                &read
             }
         };
         let Some(universe) = timeline.universe(id) else {
@@ -141,18 +163,20 @@ pub async fn universes_of(
     spelling: &str,
     question: Question<'_>,
 ) -> Result<Option<SymbolUniverses>, StoreError> {
+    let Question { environment, known_at, .. } = question;
     let read;
     let past = match recorded.past {
         Some(past) => past,
         None => {
-            read = Past::read(recorded.store, question.environment).await?;
+            let timeline = recorded.store.timeline_read(environment, None).await?;
+            read = Past::of(recorded.store, Vec::new(), timeline).await?;
             &read
         }
     };
     let recorded = Recorded { past: Some(past), ..recorded };
     let Some(symbol) = resolve_symbol(spelling, &past.symbols) else { return Ok(None) };
     let question = Question { as_of: question.as_of.map(session_on_or_before), ..question };
-    let when = When { as_of: question.as_of, known_at: question.known_at };
+    let when = When { as_of: question.as_of, known_at };
     let changes: Vec<SymbolChange> =
         recorded.store.symbol_change_list().await?.into_iter().map(|record| record.change).collect();
     let (footing, known_since) = (recorded.footing(question).await?, past.timeline.known_since());

@@ -12,7 +12,7 @@ use universe_core::{Symbol, UniverseId, session_on_or_before};
 use universe_store::{MemberRecord, Store, UniverseRecord};
 
 use crate::lookup::one;
-use crate::{Ambient, Detail, Footing, LookupError, Question, Recorded, look_up_in, new_york_date, resolve};
+use crate::{Ambient, Detail, Footing, LookupError, Past, Question, Recorded, look_up_in, new_york_date, resolve};
 pub use import::{ImportError, Imported, import_exports};
 pub use intervals::{IntervalRow, Intervals, interval_export};
 
@@ -110,10 +110,19 @@ async fn read(
     {
         exported.remarks.push(format!("{asked} is not a session; this is as of {session}, the session before it"));
     }
-    let recorded = Recorded { store, past: None };
     let footing = Footing::find(store, &selection.environment, session, selection.known_at);
     let footing = footing.await.map_err(|source| LookupError::Store { asked: "the runs".to_owned(), source })?;
-    for asked in asked_for(selection, rules, state, records)? {
+    let asked = asked_for(selection, rules, state, records)?;
+    let past = match is_now {
+        true => None,
+        false => {
+            let entries: Vec<UniverseId> = records.iter().map(|record| record.id.clone()).collect();
+            let some: Vec<UniverseId> = asked.iter().filter_map(Asked::universe).cloned().collect();
+            let past = Past::of_some(store, &selection.environment, &entries, &some).await;
+            Some(past.map_err(|source| LookupError::Store { asked: "the past".to_owned(), source })?)
+        }
+    };
+    for asked in asked {
         let record = |id: &UniverseId| records.iter().find(|record| record.id == *id);
         let present = |id: &UniverseId| state.universes.get(id);
         if let (Asked::Universe(id), true, Detail::Symbols) = (&asked, is_now, detail)
@@ -131,8 +140,12 @@ async fn read(
         }
         let answer = match asked {
             // Resolved already: the other ones would be listed anew for each.
-            Asked::Universe(id) => one(recorded, rules, id, question, &footing, detail).await?,
-            Asked::Combination(text) => look_up_in(recorded, rules, &text, question, detail).await?,
+            Asked::Universe(id) => {
+                one(Recorded { store, past: past.as_ref() }, rules, id, question, &footing, detail).await?
+            }
+            Asked::Combination(text) => {
+                look_up_in(Recorded { store, past: None }, rules, &text, question, detail).await?
+            }
         };
         let is_past_of_none = selection.universes.is_empty() && answer.members.is_empty() && !is_now;
         if is_past_of_none && answer.id.as_ref().is_none_or(|id| record(id).is_none()) {
@@ -190,6 +203,13 @@ enum Asked {
 }
 
 impl Asked {
+    fn universe(&self) -> Option<&UniverseId> {
+        match self {
+            Self::Universe(id) => Some(id),
+            Self::Combination(_) => None,
+        }
+    }
+
     fn text(&self) -> String {
         match self {
             Self::Universe(id) => id.to_string(),

@@ -1,7 +1,6 @@
 //! The store on a PostgreSQL server, 14 or later.
 //!
-//! Connections are not encrypted: the server is on the same machine, on a trusted network, or behind a
-//! tunnel. An address that insists on encryption is refused instead of being served without.
+//! Connections within one machine are not encrypted, others are where the server takes that (`sslmode`).
 //! What is written survives a crash as the server is configured to let it (`synchronous_commit`); its timeouts
 //! hold too, none are set here.
 
@@ -127,10 +126,11 @@ impl PostgresStore {
     /// Connects to a database, given as `postgresql://user:password@host:port/database`.
     ///
     /// # Errors
-    /// When the address cannot be read or asks for encryption, the server cannot be reached, is older than
+    /// When the address cannot be read, the server cannot be reached or not as encrypted as asked, is older than
     /// PostgreSQL 14, does not let the user in, or has no such database. No message contains the password.
     pub async fn connect(uri: &str) -> Result<Self, StoreError> {
-        Ok(Self { pool: connect::connect(uri).await?, sql: RwLock::new(None) })
+        let (pool, columns) = connect::connect(uri).await?;
+        Ok(Self { pool, sql: RwLock::new(columns.map(|columns| Arc::new(Sql::new(&columns)))) })
     }
 
     async fn client(&self) -> Result<Object, Failure> {

@@ -83,6 +83,17 @@ impl Timeline {
         Some(&self.universes[at])
     }
 
+    /// Takes the universes of another one, that was read later, and its runs.
+    pub fn take(&mut self, other: Self) {
+        for universe in other.universes {
+            match self.universes.binary_search_by(|known| known.record.id.cmp(&universe.record.id)) {
+                Ok(at) => self.universes[at] = universe,
+                Err(at) => self.universes.insert(at, universe),
+            }
+        }
+        self.runs = other.runs;
+    }
+
     /// Returns every universe that memberships were ever recorded of, in order of address.
     #[must_use]
     pub fn universes(&self) -> &[UniverseTimeline] {

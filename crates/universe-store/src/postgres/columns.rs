@@ -2,7 +2,7 @@
 //!
 //! An older TickStock database calls some of them otherwise; what it has is used (contract, section 2).
 
-use deadpool_postgres::GenericClient;
+use tokio_postgres::Client;
 
 use super::failure::Failure;
 use crate::StoreError;
@@ -88,8 +88,10 @@ select exists (
 
 impl Columns {
     /// Reads the catalogue of a database that is set up.
-    pub(super) async fn read(client: &impl GenericClient) -> Result<Self, Failure> {
-        let (columns, entry_key) = tokio::try_join!(client.query(COLUMNS, &[]), client.query_one(ENTRY_KEY, &[]))?;
+    pub(super) async fn read(client: &Client) -> Result<Self, Failure> {
+        // Asked once, so that preparing the statements would only be another way to the server.
+        let (columns, entry_key) =
+            tokio::try_join!(client.query_typed(COLUMNS, &[]), client.query_typed_one(ENTRY_KEY, &[]))?;
         if !entry_key.get::<_, bool>(1) {
             return Err(not_set_up("it has not been set up").into());
         }

@@ -8,6 +8,7 @@ use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Config, NoTls};
 
+use super::columns::Columns;
 use super::encryption::{self, Encryption};
 use super::failure::describe;
 use crate::StoreError;
@@ -21,8 +22,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Waiting longer for one of our own connections means that something holds them all.
 const POOL_WAIT_MAX: Duration = Duration::from_secs(30);
 
-/// Connects to a database and returns the pool of its connections, the first one of them open.
-pub(super) async fn connect(uri: &str) -> Result<Pool, StoreError> {
+/// Connects to a database and returns the pool of its connections, the first one of them open, and how the database
+/// names its columns where it is set up.
+pub(super) async fn connect(uri: &str) -> Result<(Pool, Option<Columns>), StoreError> {
     let (config, encryption) = configuration(uri)?;
     let place = place(&config);
     let settings = ManagerConfig { recycling_method: RecyclingMethod::Fast };
@@ -41,13 +43,13 @@ pub(super) async fn connect(uri: &str) -> Result<Pool, StoreError> {
         Err(deadpool_postgres::PoolError::Backend(error)) => return Err(connection_error(&error, &config, &place)),
         Err(error) => return Err(StoreError::Unavailable(format!("{place}: {error}"))),
     };
-    let version = client
-        .query_one("select current_setting('server_version_num')::integer, current_setting('server_version')", &[])
-        .await
-        .map_err(|error| connection_error(&error, &config, &place))?;
+    let version = "select current_setting('server_version_num')::integer, current_setting('server_version')";
+    // On one way: a command that asks one question is mostly ways to the server.
+    let (version, columns) = tokio::join!(client.query_typed_one(version, &[]), Columns::read(&client));
+    let version = version.map_err(|error| connection_error(&error, &config, &place))?;
     refuse_old_server(version.get(0), version.get(1), &place)?;
     drop(client);
-    Ok(pool)
+    Ok((pool, columns.ok()))
 }
 
 /// Reads a URI; its text stays out of every message, for it may carry a password.

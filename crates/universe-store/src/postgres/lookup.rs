@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use deadpool_postgres::Object;
+use tokio_postgres::types::ToSql;
 use universe_core::{Symbol, UniverseId, Usd};
 
 use super::Sql;
 use super::columns::Columns;
 use super::failure::Failure;
 use super::state::{UNIVERSE_COLUMNS, UNMANAGED, universe_id, universe_row, unmanaged_entry};
-use crate::answers::{self, UnmanagedEntry};
+use crate::answers;
 use crate::{MembershipRecord, UniverseRecord};
 
 const MEMBERSHIPS: &str = "\
@@ -48,13 +49,15 @@ pub(super) async fn universe_list(client: &Object, environment: &str) -> Result<
     let sql = format!(
         "select {columns} from universe.universe u where u.environment = $1 and not u.is_retired order by 1, 2"
     );
-    let statement = client.prepare_cached(&sql).await?;
-    let mut records = Vec::new();
-    for row in &client.query(&statement, &[&environment]).await? {
+    let (own, others) = tokio::try_join!(client.prepare_cached(&sql), client.prepare_cached(UNMANAGED))?;
+    let asked: [&(dyn ToSql + Sync); 1] = [&environment];
+    let (own, others) = tokio::try_join!(client.query(&own, &asked), client.query(&others, &asked))?;
+    let mut records = Vec::with_capacity(own.len() + others.len());
+    for row in &own {
         records.push(answers::record_of_row(&universe_row(row)?));
     }
-    for entry in unmanaged_entries(client, environment).await? {
-        records.push(answers::record_of_entry(&entry));
+    for row in &others {
+        records.push(answers::record_of_entry(&unmanaged_entry(row)?));
     }
     records.sort_by(|a, b| a.id.cmp(&b.id));
     // An older table may have an entry twice; the first is the one that is kept up.
@@ -117,10 +120,4 @@ and m.universe_id = any(array(select a.universe_id from universe.universe a wher
     }
     answers::sort_memberships(&mut records);
     Ok(records)
-}
-
-async fn unmanaged_entries(client: &Object, environment: &str) -> Result<Vec<UnmanagedEntry>, Failure> {
-    let statement = client.prepare_cached(UNMANAGED).await?;
-    let rows = client.query(&statement, &[&environment]).await?;
-    rows.iter().map(unmanaged_entry).collect()
 }

@@ -340,7 +340,7 @@ pub(super) async fn session_latest(client: &Object, limit: Date) -> Result<Optio
 
 /// Returns the names of all loaded figures, sorted.
 pub(super) async fn fact_list(client: &Object) -> Result<Vec<String>, Failure> {
-    let rows = client.query(FACT_LIST, &[]).await?;
+    let rows = client.query_typed(FACT_LIST, &[]).await?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 

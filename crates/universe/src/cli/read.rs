@@ -74,11 +74,13 @@ pub(crate) async fn show(global: &Global, config: &Config, command: &Show) -> an
     {
         output::remark(global, &format!("note: at {instant} no members of {} were known", answer.name));
     }
-    let newest = Footing::find(&*store, question.environment, None, command.known_at).await?.session;
     if answer.standing.held {
         output::remark(global, "note: a change of these members is held and waits for approval");
     }
-    let as_of = if command.known_at.is_some() { answer.as_of } else { answer.as_of.or(newest) };
+    let as_of = match (answer.as_of, command.known_at) {
+        (None, None) => Footing::find(&*store, question.environment, None, None).await?.session,
+        (as_of, _) => as_of,
+    };
     let symbols: Vec<&Symbol> = answer.members.iter().map(|member| &member.symbol).collect();
     let later = match answer.as_of {
         Some(as_of) => later_symbols_at(&*store, &symbols, as_of, command.known_at).await?,
