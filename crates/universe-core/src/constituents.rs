@@ -314,16 +314,19 @@ impl ConstituentRecord {
         self.intervals.iter().filter(|interval| interval.covers(day)).map(|interval| &interval.symbol).collect()
     }
 
-    /// Returns every change, in order of day and symbol; those who were in from the first day on have not come.
+    /// Returns every change that somebody dates, with its window, in order of day and symbol.
+    ///
+    /// Those who were in from the first day on have not come; nor has anybody come or gone on the day on which another
+    /// source began to speak, only because it says otherwise.
     #[must_use]
     pub fn changes(&self) -> Vec<ConstituentChange> {
         let mut changes: Vec<ConstituentChange> = Vec::new();
         for ConstituentInterval { symbol, from, until } in &self.intervals {
-            if self.first < from.by {
+            if self.first < from.by && from.not_before.is_some() {
                 changes.push(ConstituentChange { at: *from, symbol: symbol.clone(), is_added: true });
             }
-            if let Some(until) = until {
-                changes.push(ConstituentChange { at: *until, symbol: symbol.clone(), is_added: false });
+            if let Some(until) = until.filter(|until| until.not_before.is_some()) {
+                changes.push(ConstituentChange { at: until, symbol: symbol.clone(), is_added: false });
             }
         }
         changes.sort_by(|a, b| (a.at.by, a.is_added, &a.symbol).cmp(&(b.at.by, b.is_added, &b.symbol)));

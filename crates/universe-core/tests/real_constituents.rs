@@ -109,7 +109,25 @@ fn three_records_of_the_sp_500_agree_or_say_where_they_do_not() {
         let after = change.at.not_before.expect("a window");
         assert!(after <= change.at.by && days.contains(&change.at.by), "{change:?}");
     }
-    let agreed = agree(&[by_lists, by_changes, by_intervals], 2);
+    let sources = [by_lists, by_changes, by_intervals];
+    let agreed = agree(&sources, 2);
+    // Nor do they invent a change together: one of them has each, in a window that holds the day.
+    let known: BTreeSet<(Symbol, bool, Date)> = sources
+        .iter()
+        .flat_map(|source| &source.intervals)
+        .flat_map(|i| {
+            let until = i.until.map(|until| (i.symbol.clone(), false, until.by));
+            std::iter::once((i.symbol.clone(), true, i.from.by)).chain(until)
+        })
+        .collect();
+    let changes = agreed.record.changes();
+    for change in &changes {
+        let window = change.at.not_before.expect("a window")..=change.at.by;
+        let is_known = |day: Date| known.contains(&(change.symbol.clone(), change.is_added, day));
+        assert!(is_known(*window.end()), "nobody has {change:?}");
+        assert!(window.start() <= window.end(), "{change:?}");
+    }
+    assert!(changes.len() > 900, "only {} changes in thirty years", changes.len());
     // The lists and the changes are of one origin, but the changes skip a list, and leave it to the other two.
     for list in lists.iter().filter(|list| list.is_complete) {
         let members: BTreeSet<Symbol> = agreed.record.members_on(list.day).into_iter().cloned().collect();

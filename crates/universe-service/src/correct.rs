@@ -52,6 +52,7 @@ pub async fn correct(
         if state.last_session.is_none() {
             return Err(SyncError::NoPrices);
         }
+        check_days(store, environment, correction, session).await?;
         let cause = Cause::Correction { reason: correction.reason.to_owned() };
         let mut plan = plan_restore(&observation, rules, &state, &[], cause);
         let (id, symbol) = (correction.universe, correction.symbol);
@@ -76,9 +77,29 @@ pub async fn correct(
         if was_written {
             apply(store, &plan, &run).await.map_err(SyncError::Apply)?;
         }
-        Ok(SyncOutcome { run, plan, was_written, remarks: Vec::new(), ended_at: ambient.now() })
+        let is_known = observation.position(symbol).is_some() || !recorded.is_empty();
+        let remarks = if is_known { Vec::new() } else { vec![format!("{symbol} is in no listing")] };
+        Ok(SyncOutcome { run, plan, was_written, remarks, ended_at: ambient.now() })
     })
     .await
+}
+
+/// Refuses what is no past of the universe: the present, and days of which nothing is recorded.
+async fn check_days(
+    store: &dyn Store,
+    environment: &str,
+    correction: Correction<'_>,
+    session: Date,
+) -> Result<(), SyncError> {
+    let Correction { universe, from: day, .. } = correction;
+    if session <= day {
+        return Err(SyncError::NotPast { day, session });
+    }
+    let found = store.member_list(environment, universe, Some(day), None).await.map_err(SyncError::Observe)?;
+    match found.and_then(|found| found.known_since) {
+        Some(since) if day < since => Err(SyncError::BeforeRecord { universe: universe.clone(), since }),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Puts the corrected days into what is recorded, or takes them out of it.

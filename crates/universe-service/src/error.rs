@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use jiff::civil::Date;
-use universe_core::NotASession;
+use universe_core::{NotASession, UniverseId};
 use universe_feeds::FeedError;
 use universe_store::StoreError;
 
@@ -23,6 +23,25 @@ pub enum SyncError {
         session: Date,
         /// The newest one that was synchronized.
         last: Date,
+    },
+    /// A correction of what is no past yet.
+    #[error(
+        "{day} is no past: the newest session is {session}, and who is a member from it on is decided by the rule, a list \
+         or `universe override`"
+    )]
+    NotPast {
+        /// The day that the correction begins on.
+        day: Date,
+        /// The newest session that was synchronized.
+        session: Date,
+    },
+    /// A correction of days of which nothing is recorded.
+    #[error("nothing is recorded of {universe} before {since}: a history that begins earlier has to be imported")]
+    BeforeRecord {
+        /// The universe.
+        universe: UniverseId,
+        /// The first session of which something is recorded.
+        since: Date,
     },
     /// The state or the market could not be read.
     #[error("could not observe the market")]

@@ -6,17 +6,17 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
-use universe_core::identity::{SymbolChange, carry_over};
+use universe_core::identity::carry_over;
 use universe_core::plan::Reason;
 use universe_core::planner::explain::{Verdict, explain};
 use universe_core::rule::RuleSet;
 use universe_core::state::{RuleMark, State};
-use universe_core::{EvaluationError, Symbol, UniverseId, previous_session, resolve_symbol};
+use universe_core::{EvaluationError, Observation, Symbol, UniverseId, previous_session, resolve_symbol};
 use universe_store::{MembershipRecord, Needs, Store, StoreError};
 
 use crate::correct::CORRECTED;
 use crate::history::{RecordedChange, last_change};
-use crate::identity::symbol_remark;
+use crate::identity::{symbol_changes, symbol_remark};
 use crate::index_history::IMPORTED_HISTORY;
 use crate::known::Known;
 use crate::{Footing, Standing};
@@ -105,7 +105,12 @@ pub async fn explain_membership(
     let far = as_of.map_or(Date::MAX, universe_core::session_on_or_before);
     let mut state = store.state_read(environment, far).await.map_err(failed)?;
     let last = state.last_session.ok_or(ExplainError::NothingYet)?;
-    let session = far.min(last);
+    // What was known then may end earlier.
+    let then = match (as_of, known_at) {
+        (None, Some(_)) => Footing::find(store, environment, None, known_at).await.map_err(failed)?.session,
+        _ => None,
+    };
+    let session = then.unwrap_or(far).min(last);
     let rule_mark = state.universes.get(universe).and_then(|universe| universe.rule.clone());
     state.market.retain(|figures| figures.session <= session);
     put_members_before(store, rules, question, session, &mut state).await.map_err(failed)?;
@@ -116,9 +121,11 @@ pub async fn explain_membership(
         returns: state.market.last().is_none_or(|figures| figures.session != session),
     };
     let mut seen = store.observation_read(session, &needs).await.map_err(failed)?;
-    let changes = store.symbol_change_list().await.map_err(failed)?;
-    let changes: Vec<SymbolChange> = changes.into_iter().map(|record| record.change).collect();
-    state.symbol_changes.retain(|change| change.date <= session);
+    if session < last {
+        relist(&mut seen);
+    }
+    let changes = symbol_changes(store, known_at).await.map_err(failed)?;
+    state.symbol_changes = changes.iter().filter(|change| change.date <= session).cloned().collect();
     carry_over(&mut seen, &state.symbol_changes);
     let symbol = &resolve_symbol(symbol.as_str(), &seen.symbol).unwrap_or_else(|| symbol.clone());
     let versions = store.version_list(environment).await.map_err(failed)?;
@@ -150,6 +157,7 @@ pub async fn explain_membership(
     if let (Some(1..), Some(source)) = (standing.source_age_sessions, footing.session) {
         remarks.push(format!("{session} was not synchronized; this is what was recorded as of {source}"));
     }
+    remarks.extend(what_sources_say(store, question, symbol, session).await.map_err(failed)?);
     remarks.extend(symbol_remark(&changes, symbol, session).filter(|_| !is_member));
     match &by_rule {
         None if rules.rule_of(universe).is_some() => remarks.push(format!("no list was imported for {universe} yet")),
@@ -175,6 +183,30 @@ pub async fn explain_membership(
     })
 }
 
+/// Says which sources of an index have a symbol on a day; `None` where the universe has no sources.
+async fn what_sources_say(
+    store: &dyn Store,
+    question: ExplainQuestion<'_>,
+    symbol: &Symbol,
+    day: Date,
+) -> Result<Option<String>, StoreError> {
+    let mut kept = store.constituent_source_list(question.environment, question.universe).await?;
+    kept.retain(|source| question.known_at.is_none_or(|known_at| source.loaded_at <= known_at));
+    let Some(quorum) = kept.iter().max_by_key(|source| source.loaded_at).map(|source| source.quorum) else {
+        return Ok(None);
+    };
+    // After all of them ended, what they said last goes on.
+    let day = kept.iter().map(|source| source.record.last).max().map_or(day, |last| last.min(day));
+    let say = |says: Option<bool>| {
+        let names = kept.iter().map(|source| &source.record).filter(|record| record.says(symbol, day) == says);
+        let names: Vec<&str> = names.map(|record| record.source.as_str()).collect();
+        if names.is_empty() { "none".to_owned() } else { names.join(" ") }
+    };
+    let (is_in, is_out, silent) = (say(Some(true)), say(Some(false)), say(None));
+    let needed = quorum.min(kept.len());
+    Ok(Some(format!("sources on {day}: in {is_in}, out {is_out}, cannot say {silent}; {needed} must agree")))
+}
+
 /// Says why a rule may say otherwise than what is recorded.
 fn why_otherwise(
     recorded: Option<&RecordedChange>,
@@ -193,6 +225,13 @@ fn why_otherwise(
     match rule_mark {
         Some(mark) if mark.version != verdict.rule_version => "the rule was changed since it was decided",
         Some(_) | None => "it was decided on other figures, or is decided more rarely than every session",
+    }
+}
+
+/// Whoever left the market on a later session was still on it, whatever reference data says today.
+fn relist(seen: &mut Observation) {
+    for (is_active, delisted_date) in seen.is_active.iter_mut().zip(&seen.delisted_date) {
+        *is_active |= delisted_date.is_some_and(|delisted_date| seen.session < delisted_date);
     }
 }
 

@@ -10,6 +10,7 @@ use universe_core::{Symbol, UniverseId, Usd};
 use universe_store::{MembershipRecord, Store, StoreError};
 use uuid::Uuid;
 
+use crate::index_history::IMPORTED_HISTORY;
 use crate::index_sources::{index_agreement, session_on_or_after};
 use crate::known::Known;
 use crate::{Footing, Standing};
@@ -49,6 +50,8 @@ pub struct HistoryLine {
     /// What happened.
     #[serde(flatten)]
     pub change: RecordedChange,
+    /// Whether it is known when it happened; of some members of an index it is only known that they were by then.
+    pub is_dated: bool,
     /// The first day on which it may have happened, where the sources of an index leave open when it did.
     pub not_before: Option<Date>,
 }
@@ -106,7 +109,7 @@ pub async fn universe_history(store: &dyn Store, question: HistoryQuestion<'_>) 
         from.is_none_or(|from| from <= line.change.session) && to.is_none_or(|to| line.change.session <= to)
     });
     if let Some(agreement) = index_agreement(store, environment, universe).await? {
-        date_with_windows(&mut changes, &agreement.record);
+        date_by_sources(&mut changes, &agreement.record);
     }
     let last = to.map(universe_core::session_on_or_before);
     let footing = Footing::find(store, environment, last, known_at).await?;
@@ -145,23 +148,24 @@ fn lines(rows: &[MembershipRecord], known: Known<'_>) -> Vec<HistoryLine> {
             universe: turn.row.universe.clone(),
             symbol: turn.row.symbol.clone(),
             change: turn.told(known),
+            is_dated: true,
             not_before: None,
         })
         .collect()
 }
 
-/// Says of each change that the sources of an index do not date exactly from which day on it may have happened.
-fn date_with_windows(changes: &mut [HistoryLine], record: &ConstituentRecord) {
-    let mut windows: BTreeMap<(Symbol, Date, bool), Date> = BTreeMap::new();
+/// Says of each change that was imported whether the sources date it, and from which day on it may have happened.
+fn date_by_sources(changes: &mut [HistoryLine], record: &ConstituentRecord) {
+    let mut windows: BTreeMap<(Symbol, Date, bool), Option<Date>> = BTreeMap::new();
     for change in record.changes() {
         let session = session_on_or_after(change.at.by);
-        if let Some(first) = change.at.not_before.map(session_on_or_after).filter(|first| *first < session) {
-            windows.insert((change.symbol, session, change.is_added), first);
-        }
+        let first = change.at.not_before.map(session_on_or_after).filter(|first| *first < session);
+        windows.insert((change.symbol, session, change.is_added), first);
     }
-    for line in changes {
+    for line in changes.iter_mut().filter(|line| line.change.reason == IMPORTED_HISTORY) {
         let key = (line.symbol.clone(), line.change.session, line.change.action == ADDED);
-        line.not_before = windows.get(&key).copied();
+        let window = windows.get(&key).copied();
+        (line.is_dated, line.not_before) = (window.is_some(), window.flatten());
     }
 }
 

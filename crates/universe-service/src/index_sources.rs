@@ -44,6 +44,16 @@ pub(crate) fn alerts_of(id: &UniverseId, agreement: &Agreement, session: Date) -
     missed.chain(ended).map(alert).collect()
 }
 
+/// Returns the alerts about the sources of every list that comes from a history, as of the newest session.
+///
+/// # Errors
+/// When the store cannot be read.
+pub(crate) async fn silent_sources(store: &dyn Store, environment: &str) -> Result<Vec<Alert>, StoreError> {
+    let mut state = store.state_read(environment, Date::MAX).await?;
+    let Some(session) = state.last_session else { return Ok(Vec::new()) };
+    Ok(follow_histories(store, environment, &mut state, session).await?.alerts)
+}
+
 /// What the kept sources say for a session.
 #[derive(Debug, Default)]
 pub(crate) struct Followed {

@@ -10,7 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use universe_core::rule::RuleSet;
 use universe_core::{Symbol, UniverseId};
-use universe_store::{IntegrityFacts, ListingFacts, UniverseFacts};
+use universe_store::{IntegrityFacts, ListingFacts, Store, StoreError, UniverseFacts};
+
+use crate::index_sources::silent_sources;
 
 /// So many sessions a universe may be behind the newest prices before it is stale, unless somebody says otherwise.
 pub const STALE_SESSIONS: usize = 5;
@@ -77,6 +79,36 @@ impl IntegrityReport {
     }
 }
 
+/// Checks the sources of imported histories as well: whether they still say something of today.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn check_sources(
+    store: &dyn Store,
+    environment: &str,
+    report: &mut IntegrityReport,
+) -> Result<(), StoreError> {
+    for alert in silent_sources(store, environment).await? {
+        report.findings.push(Finding {
+            severity: FindingSeverity::Warning,
+            check: "source_silent",
+            universe: alert.universe.map(|universe| universe.to_string()),
+            symbol: None,
+            detail: format!("{}; `universe import history` takes what is newer", alert.message),
+            is_repairable: false,
+        });
+    }
+    sort(&mut report.findings);
+    Ok(())
+}
+
+fn sort(findings: &mut [Finding]) {
+    findings.sort_by(|a, b| {
+        let key = |finding: &Finding| (finding.severity, finding.check);
+        key(a).cmp(&key(b)).then_with(|| (&a.universe, &a.symbol, &a.detail).cmp(&(&b.universe, &b.symbol, &b.detail)))
+    });
+}
+
 /// Checks everything; `stale_sessions` is how far a universe may be behind the newest prices.
 #[must_use]
 pub fn check_integrity(facts: &IntegrityFacts, rules: &RuleSet, stale_sessions: usize) -> IntegrityReport {
@@ -85,10 +117,7 @@ pub fn check_integrity(facts: &IntegrityFacts, rules: &RuleSet, stale_sessions: 
         check(&mut subject);
     }
     let mut findings = subject.findings;
-    findings.sort_by(|a, b| {
-        let key = |finding: &Finding| (finding.severity, finding.check);
-        key(a).cmp(&key(b)).then_with(|| (&a.universe, &a.symbol, &a.detail).cmp(&(&b.universe, &b.symbol, &b.detail)))
-    });
+    sort(&mut findings);
     let live = facts.universes.iter().filter(|universe| !universe.is_retired).count();
     IntegrityReport { checked: live + facts.foreign.len(), findings }
 }

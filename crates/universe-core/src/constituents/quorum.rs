@@ -189,7 +189,8 @@ impl ConstituentRecord {
     }
 
     /// Says whether a symbol is a constituent on a day; `None` where the source cannot know.
-    fn says(&self, symbol: &Symbol, day: Date) -> Option<bool> {
+    #[must_use]
+    pub fn says(&self, symbol: &Symbol, day: Date) -> Option<bool> {
         let is_within = |dating: Dating| dating.not_before.is_some_and(|start| start <= day && day < dating.by);
         let is_open =
             |interval: &ConstituentInterval| is_within(interval.from) || interval.until.is_some_and(is_within);

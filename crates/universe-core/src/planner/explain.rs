@@ -208,6 +208,7 @@ impl<'a> Planner<'a> {
             (Some(delisted), ..) if delisted <= seen.session => format!("delisted on {delisted}"),
             _ if !seen.is_active[listing] => "no longer active".to_owned(),
             (_, Some(since), _) if since > seen.session => format!("listed later, on {since}"),
+            (.., 1) => "missing from the last snapshot".to_owned(),
             (.., absent) if absent > 0 => format!("missing from the last {absent} snapshots"),
             (_, Some(since), _) => format!("listed since {since}"),
             (_, None, _) => "listed".to_owned(),

@@ -50,7 +50,10 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
         || error.is::<RuleError>()
         || error.is::<UriError>()
         || matches!(error.downcast_ref(), Some(LookupError::Expression(_) | LookupError::Ambiguous(_)))
-        || matches!(error.downcast_ref(), Some(SyncError::NotASession(_)))
+        || matches!(
+            error.downcast_ref(),
+            Some(SyncError::NotASession(_) | SyncError::NotPast { .. } | SyncError::BeforeRecord { .. })
+        )
         || error.chain().any(|cause| cause.is::<NotASession>());
     if usage { EXIT_USAGE } else { EXIT_FAILED }
 }
@@ -64,6 +67,8 @@ fn hint(error: &anyhow::Error) -> Option<&'static str> {
                 }
                 SyncError::NotASession(_)
                 | SyncError::OutOfOrder { .. }
+                | SyncError::NotPast { .. }
+                | SyncError::BeforeRecord { .. }
                 | SyncError::Observe(_)
                 | SyncError::Cancelled
                 | SyncError::Lost(_)

@@ -140,7 +140,18 @@ fn print(
     }
     if global.format == Format::Table {
         let count = agreement.disagreements.len();
-        output::remark(global, &format!("{} sources, {count} disagreements of more than a week", sources.len()));
+        let plural = |number: usize| if number == 1 { "" } else { "s" };
+        let (of, differ) = (sources.len(), plural(count));
+        let what = format!("{of} source{}, {count} disagreement{differ} of more than a week", plural(of));
+        output::remark(global, &what);
+    }
+    let ahead = record.changes().iter().filter(|change| plan.session < change.at.by).count();
+    if ahead > 0 {
+        let what = format!(
+            "{ahead} of the changes are after {}, and take effect with the runs of their sessions",
+            plan.session
+        );
+        output::remark(global, &format!("note: {what}"));
     }
     if record.last < plan.session {
         let what = format!("the sources end on {}; from then on members are as they were", record.last);

@@ -9,7 +9,7 @@ use universe_core::planner::explain::Question;
 use universe_core::{Symbol, UniverseId, previous_session};
 use universe_service::{
     ExplainQuestion, Explanation, HistoryLine, HistoryQuestion, ListingHistory, RecordedChange, as_known,
-    explain_membership, listing_history, universe_history,
+    explain_membership, listing_history_at, universe_history,
 };
 use universe_store::Store;
 
@@ -117,7 +117,8 @@ async fn of_universe(
     let mut history = universe_history(store, HistoryQuestion { environment, universe, from, to, known_at }).await?;
     keep_newest(&mut history.changes, command);
     // Only what sources of an index say has windows.
-    let has_windows = global.format != Format::Table || history.changes.iter().any(|line| line.not_before.is_some());
+    let has_windows = global.format != Format::Table
+        || history.changes.iter().any(|line| !line.is_dated || line.not_before.is_some());
     output::print(global, &history, || {
         let mut columns = vec!["session", "change", "symbol", "reason", "rank", "market_cap", "run_id"];
         if has_windows {
@@ -152,7 +153,8 @@ fn change_row(line: &HistoryLine, format: Format, has_windows: bool) -> Vec<Stri
         change.run_id.map(|run| run.to_string()).unwrap_or_default(),
     ];
     if has_windows {
-        row.insert(1, line.not_before.map(|day| day.to_string()).unwrap_or_default());
+        let unknown = || if line.is_dated { String::new() } else { "unknown".to_owned() };
+        row.insert(1, line.not_before.map_or_else(unknown, |day| day.to_string()));
     }
     row
 }
@@ -165,7 +167,7 @@ async fn of_symbol(
     command: &History,
     unknown: anyhow::Error,
 ) -> anyhow::Result<u8> {
-    let history = listing_history(store, environment, symbol, command.to).await?;
+    let history = listing_history_at(store, environment, symbol, command.to, command.known_at).await?;
     let ListingHistory { also_known_as, memberships: rows, other_listings } = history;
     if rows.is_empty() && other_listings.is_empty() {
         return Err(unknown.context(format!("{symbol} was never in any universe")));

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 use universe_core::plan::Plan;
-use universe_service::{Finding, FindingSeverity, IntegrityReport, SyncOutcome, Writing, check_integrity, repair};
+use universe_service::{
+    Finding, FindingSeverity, IntegrityReport, SyncOutcome, Writing, check_integrity, check_sources, repair,
+};
 
 use super::arguments::{Format, Global, Least, Validate};
 use super::output::{self, Rows};
@@ -22,7 +24,8 @@ pub(crate) async fn run(global: &Global, config: &Config, command: &Validate) ->
         }
         mended = repair(&*store, &rules, &request, &Surroundings).await?;
     }
-    let report = check_integrity(&store.integrity_read(environment).await?, &rules, command.stale_after);
+    let mut report = check_integrity(&store.integrity_read(environment).await?, &rules, command.stale_after);
+    check_sources(&*store, environment, &mut report).await?;
     print(global, command, &report, mended.as_ref())?;
     Ok(if report.has_errors() { EXIT_HELD } else { EXIT_DONE })
 }

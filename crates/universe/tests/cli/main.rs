@@ -10,6 +10,7 @@ mod dump;
 mod harness;
 mod help;
 mod identity;
+mod index_history;
 mod maintenance;
 mod market;
 mod reading;

@@ -29,7 +29,21 @@ fn being_in_and_being_out_are_explained() {
         let now = explained(&place, "megh", "mega_cap", &[]);
         assert_eq!(
             keys(&now),
-            ["as_of", "by_rule", "company_name", "is_member", "recorded", "remarks", "since", "symbol", "universe"]
+            [
+                "as_of",
+                "by_rule",
+                "company_name",
+                "held",
+                "is_member",
+                "is_point_in_time",
+                "quarantined_count",
+                "recorded",
+                "remarks",
+                "since",
+                "source_age_sessions",
+                "symbol",
+                "universe",
+            ]
         );
         assert_eq!((&now["is_member"], &now["symbol"]), (&json!(false), &json!("MEGH")));
         assert_eq!(
@@ -345,5 +359,13 @@ fn the_past_is_corrected_and_what_was_known_is_not_lost() {
         assert_eq!(errors.count(), 0, "{sound}");
         let weekend = ["correct", "MEGA", "mega_cap", "--was-out", "--from", "2024-01-06", "--reason", "x"];
         place.run(&weekend).refused(2, &["2024-01-06"]);
+        let present = ["correct", "MEGA", "mega_cap", "--was-out", "--from", &day.to_string(), "--reason", "x"];
+        place.run(&present).refused(2, &["is no past", "universe override"]);
+        let before = ["correct", "MEGA", "mega_cap", "--was-in", "--from", "2023-12-01", "--reason", "x"];
+        place.run(&before).refused(2, &["nothing is recorded of stock_universe:mega_cap before 2024-01-02"]);
+        let stranger =
+            ["correct", "ZZZZ", "mega_cap", "--was-in", "--from", &first, "--until", &second, "--reason", "x"];
+        let told = place.run(&[&stranger[..], &["--dry-run"]].concat()).done();
+        assert!(told.stderr.contains("ZZZZ is in no listing"), "{}", told.stderr);
     }
 }
