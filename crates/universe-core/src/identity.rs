@@ -124,6 +124,26 @@ pub fn successors(seen: &Observation, changes: &[SymbolChange]) -> BTreeMap<Symb
     found
 }
 
+/// Returns the symbols that others have since a session after `last`, without having been free in between, with the
+/// symbol under which the former listing goes on; `None` where it ended.
+///
+/// As long as that one is not shown yet, the source is behind, and the symbol stands for what it stood for.
+#[must_use]
+pub fn taken_over(
+    seen: &Observation,
+    changes: &[SymbolChange],
+    last: Option<Date>,
+) -> BTreeMap<Symbol, Option<Symbol>> {
+    let is_shown_as = |to: &Option<Symbol>| to.as_ref().is_none_or(|to| is_listed(seen, to));
+    let is_followed = |change: &SymbolChange| {
+        let left = |other: &&SymbolChange| other.date == change.date && change.to.as_ref() == Some(&other.from);
+        is_shown_as(&change.to) && changes.iter().filter(left).all(|other| is_shown_as(&other.to))
+    };
+    let is_new = |change: &&SymbolChange| last < Some(change.date) && change.date <= seen.session;
+    let given = changes.iter().filter(is_new).filter(|change| is_shown(seen, &change.from) && is_followed(change));
+    given.map(|change| (change.from.clone(), change.to.clone())).collect()
+}
+
 /// Lets listings with a new symbol go on as what they were: they are as old as under the old one, and have its
 /// shares and groups until the sources say their own.
 pub fn carry_over(seen: &mut Observation, changes: &[SymbolChange]) {
@@ -142,6 +162,12 @@ pub fn carry_over(seen: &mut Observation, changes: &[SymbolChange]) {
         }
         seen.sector.fill(new, old);
         seen.industry.fill(new, old);
+    }
+    // Who left a symbol to another is no newcomer; whatever else is known under it may be of the other already.
+    for (old, new) in taken_over(seen, changes, None) {
+        let Some((old, new)) = seen.position(&old).zip(new.and_then(|new| seen.position(&new))) else { continue };
+        seen.listing_date[new] = seen.listing_date[old].min(seen.listing_date[new]);
+        seen.first_seen_session[new] = seen.first_seen_session[old].min(seen.first_seen_session[new]);
     }
 }
 

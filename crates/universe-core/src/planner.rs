@@ -26,7 +26,7 @@ use crate::{Category, Observation, Symbol, UniverseId, Usd};
 pub use evaluate::{category_of_key, title_of_key};
 use numbering::Numbering;
 pub use repair::{DamagedEntry, Standing, plan_repair};
-pub(crate) use share_class::company_and_class;
+pub(crate) use share_class::{company_and_class, company_words};
 
 pub use restore::{Wanted, WantedMembers, deciding_rule, is_ordered_daily, order_members, plan_restore};
 
@@ -98,6 +98,8 @@ pub struct Planner<'a> {
     listed: Vec<bool>,
     /// The listings that go on under another symbol, and that symbol's.
     renamed: BTreeMap<u32, u32>,
+    /// The symbols that stand for other listings than at the last run, and the symbols under which those go on.
+    taken_over: BTreeMap<u32, Option<u32>>,
     figures: Option<MarketSession>,
     market: Option<MarketCondition>,
     targets: BTreeMap<UniverseId, Target>,
@@ -185,6 +187,7 @@ impl<'a> Planner<'a> {
             before,
             caps_moved: Vec::new(),
             renamed: BTreeMap::new(),
+            taken_over: BTreeMap::new(),
             targets: BTreeMap::new(),
             undefined: BTreeSet::new(),
             reports: Vec::new(),

@@ -218,7 +218,9 @@ impl Planner<'_> {
         let mut left: BTreeMap<u32, Vec<UniverseId>> = BTreeMap::new();
         let mut renamed = Vec::new();
         for universe in universes {
-            for change in universe.removed.iter().filter(|change| change.reason == Reason::Delisted) {
+            let is_gone =
+                |change: &&Change| change.reason == Reason::Delisted && !self.taken_over.contains_key(&change.listing);
+            for change in universe.removed.iter().filter(is_gone) {
                 left.entry(change.listing).or_default().push(universe.id.clone());
             }
         }

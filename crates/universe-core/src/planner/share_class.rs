@@ -67,9 +67,20 @@ fn company_key(name: &str) -> String {
 /// Returns the company in a security's name, and the kind and class behind it, both without spaces and signs.
 pub(crate) fn company_and_class(name: &str) -> (String, String) {
     let lower = format!("{} ", name.to_lowercase());
-    let end = CLASS_WORDS.iter().filter_map(|word| lower.find(word)).min().unwrap_or(lower.len());
+    let (company, class) = lower.split_at(company_end(&lower));
     let plain = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect();
-    (plain(&lower[..end]), plain(&lower[end..]))
+    (plain(company), plain(class))
+}
+
+/// Returns the words of the company in a security's name, in order and in small letters.
+pub(crate) fn company_words(name: &str) -> Vec<String> {
+    let lower = format!("{} ", name.to_lowercase());
+    let company = &lower[..company_end(&lower)];
+    company.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+fn company_end(lower: &str) -> usize {
+    CLASS_WORDS.iter().filter_map(|word| lower.find(word)).min().unwrap_or(lower.len())
 }
 
 #[cfg(test)]

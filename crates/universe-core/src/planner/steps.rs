@@ -102,6 +102,11 @@ impl Planner<'_> {
                 notes.push(format!("{old} is {new} now"));
             }
         }
+        for (symbol, new) in &self.taken_over {
+            let symbol = self.numbering.symbol(*symbol);
+            let former = new.map_or("ended".to_owned(), |new| format!("is {} now", self.numbering.symbol(new)));
+            notes.push(format!("{symbol} is another listing's; the former one {former}"));
+        }
         let ids: Vec<UniverseId> = self.before.keys().cloned().collect();
         for id in ids {
             if !self.targets.contains_key(&id)

@@ -185,3 +185,67 @@ fn both_symbols_in_one_universe_become_one() {
     assert!(removed.contains(&("FB", Reason::Renamed)), "{removed:?}");
     assert!(universe.added.iter().all(|c| made.symbol(c.listing).as_str() != "META"));
 }
+
+#[test]
+fn who_gets_a_symbol_on_the_day_is_no_member_for_it() {
+    let rules = rules();
+    let mut state = before(&rules);
+    // FB goes on as META, and another company is FB from the same day on.
+    state.symbol_changes = vec![change("FB", "META")];
+    let lines = [line("AA", 9e9), line("BB", 3e9), line("FB", 1e9), line("META", 5e9)];
+    let seen = day(&lines, &state.symbol_changes);
+    let made = plan(&seen, &rules, &state, FORCED);
+    assert_eq!(changes(&made, "top"), ["+META renamed", "-FB renamed"]);
+    assert_eq!(changes(&made, "new"), [""; 0]);
+    assert!(made.offerings.is_empty() && made.delistings.is_empty(), "{:?}", made.delistings);
+    let mut notes = made.steps.iter().flat_map(|report| &report.notes);
+    assert!(notes.any(|note| note == "FB is another listing's; the former one is META now"));
+    // A list that names the symbol means who has it now, who is a member from here on.
+    let by_list = changes(&made, "list");
+    assert!(
+        matches!(by_list.as_slice(), [came, went] if came.starts_with("+FB ") && went.starts_with("-FB ")),
+        "{by_list:?}"
+    );
+    let after = applied(&state, &made);
+    assert!(plan(&written_back(&seen, &made), &rules, &after, FULL).is_empty(), "nothing is left to do");
+
+    // As long as META is not shown, the source is behind.
+    let lines = [line("AA", 9e9), line("BB", 3e9), line("FB", 5e9)];
+    assert!(plan(&day(&lines, &state.symbol_changes), &rules, &state, FULL).universes.is_empty());
+}
+
+#[test]
+fn a_listing_that_ended_leaves_nothing_to_the_next_one() {
+    let rules = rules();
+    let mut state = before(&rules);
+    state.symbol_changes = vec![SymbolChange { date: DAY, from: Symbol::from_stored("FB"), to: None }];
+    // Whoever is FB now is second as well: for that, and not because FB was.
+    let lines = [line("AA", 9e9), line("BB", 3e9), line("FB", 4e9)];
+    let seen = day(&lines, &state.symbol_changes);
+    let made = plan(&seen, &rules, &state, FORCED);
+    assert_eq!(changes(&made, "top"), ["+FB rank_reached", "-FB delisted"]);
+    assert!(made.delistings.is_empty(), "the symbol is listed: {:?}", made.delistings);
+    let after = applied(&state, &made);
+    assert!(plan(&written_back(&seen, &made), &rules, &after, FULL).is_empty(), "once");
+    // Third is too far down for a newcomer.
+    let lines = [line("AA", 9e9), line("BB", 6e9), line("FB", 4e9)];
+    let made = plan(&day(&lines, &state.symbol_changes), &rules, &state, FORCED);
+    assert_eq!(changes(&made, "top"), ["+BB rank_reached", "-FB delisted"]);
+}
+
+#[test]
+fn symbols_that_move_on_like_a_queue_take_their_members_with_them() {
+    let rules = rules();
+    let mut state = before(&rules);
+    // AA and FB are members: AA becomes FB, and what was FB becomes META.
+    state.symbol_changes = vec![change("AA", "FB"), change("FB", "META")];
+    let lines = [absent(line("AA", 9e9)), line("BB", 3e9), line("FB", 9e9), line("META", 5e9)];
+    let seen = day(&lines, &state.symbol_changes);
+    let made = plan(&seen, &rules, &state, FULL);
+    assert_eq!(changes(&made, "top"), ["+FB renamed", "+META renamed", "-AA renamed", "-FB renamed"]);
+    let after = applied(&state, &made);
+    assert!(plan(&written_back(&seen, &made), &rules, &after, FULL).is_empty(), "nothing is left to do");
+    // While the source is behind, all are what they were.
+    let lines = [line("AA", 9e9), line("BB", 3e9), line("FB", 5e9)];
+    assert!(plan(&day(&lines, &state.symbol_changes), &rules, &state, FULL).universes.is_empty());
+}
