@@ -1,13 +1,23 @@
-//! Symbol changes found by comparing a snapshot with what was known before: by name, price and cap.
+//! Symbol changes found by comparing a snapshot with what was known before.
 //!
-//! Measured on two years of daily snapshots of the US market: nothing that is proposed by name is wrong. What is
-//! proposed by figures alone was, until it had to follow at once, nearly at one price, and be the only candidate.
+//! Evidence goes from strong to weak, and what is paired by the one is no candidate for the next. Wherever two
+//! lines might be meant, nothing is proposed: a change that is missed can be told by a table, and two companies that
+//! are taken for one spoil both histories.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod names;
+mod pairing;
+mod side;
 
-use super::{SymbolChange, is_continued, is_within};
-use crate::planner::{DELISTED_AFTER_ABSENCES, company_and_class};
-use crate::{Observation, SecurityType, Snapshot, SnapshotRow, Symbol, Usd};
+use std::collections::BTreeSet;
+
+use jiff::civil::Date;
+
+use super::{SAME_EVENT_DAYS, SymbolChange, is_continued, is_within};
+use crate::planner::DELISTED_AFTER_ABSENCES;
+use crate::{Observation, Snapshot, SnapshotRow, Symbol, next_session};
+use names::Names;
+use pairing::Pairing;
+use side::{Side, side_of_known, side_of_row};
 
 /// A listing goes on under another symbol only when not more than so many snapshots before showed neither.
 const GAP_SNAPSHOTS_MAX: u16 = 5;
@@ -15,36 +25,13 @@ const GAP_SNAPSHOTS_MAX: u16 = 5;
 /// A symbol with another company's name that was gone for so many snapshots was given again, whatever its price.
 const REUSED_AFTER_SNAPSHOTS: u16 = 60;
 
-/// Without a name in common, the shares may differ by this share: a cap divided by a rounded price.
-const SAME_SHARES_SHARE: f64 = 0.001;
+/// A close that moves more than so many times between two snapshots may be another listing's.
+const BROKEN_PRICE_FACTOR: f64 = 1.25;
 
-/// Without a name in common, neither close may be more than so many times the other.
-const NAMELESS_PRICE_FACTOR: f64 = 1.2;
-
-/// Without a name in common, a listing must be so large: the shares of small ones are round numbers.
-const NAMELESS_CAP_MIN: i64 = 300_000_000;
-
-/// A word in the names of companies that have so many shares at so much as others of their kind.
-const SHELL_WORD: &str = "acquisition";
-
-/// A listing that is not in the snapshot any more, or was not before.
-struct Side<'a> {
-    symbol: &'a Symbol,
-    name: &'a str,
-    company: String,
-    class: String,
-    kind: SecurityType,
-    close: Option<f64>,
-    shares: Option<i64>,
-    cap: Option<Usd>,
-    /// How many snapshots before this one have not shown it.
-    absent: u16,
-}
-
-/// Finds the symbols that stand for another listing in a snapshot than before, in order of symbol.
+/// Finds the symbols that stand for another listing in a snapshot than before, in order of session and symbol.
 ///
-/// `known` is what was known as of the newest snapshot before, with names. What is recorded of an event already,
-/// by a table above all, is not proposed again.
+/// `known` is what was known as of the newest snapshot before, with names and exchanges. What is recorded of an event
+/// already, by a table above all, is not proposed again.
 #[must_use]
 pub fn detect(known: &Observation, snapshot: &Snapshot, recorded: &[SymbolChange]) -> Vec<SymbolChange> {
     let shown: BTreeSet<&Symbol> = snapshot.rows.iter().map(|row| &row.listing.symbol).collect();
@@ -52,137 +39,90 @@ pub fn detect(known: &Observation, snapshot: &Snapshot, recorded: &[SymbolChange
         .filter(|at| known.sessions_absent[*at] <= GAP_SNAPSHOTS_MAX && !shown.contains(&known.symbol[*at]))
         .filter_map(|at| side_of_known(known, at))
         .collect();
-    let came: Vec<Side<'_>> =
-        snapshot.rows.iter().filter(|row| is_new(known, &row.listing.symbol)).filter_map(side_of_row).collect();
-    let mut pairs = by_name(&gone, &came);
-    let paired: BTreeSet<&Symbol> = pairs.iter().flat_map(|(old, new)| [*old, *new]).collect();
-    let is_left = |side: &&Side<'_>| !paired.contains(side.symbol);
-    pairs.extend(by_figures(gone.iter().filter(is_left).collect(), came.iter().filter(is_left).collect()));
-    let date = snapshot.session;
-    let renamed = pairs.iter().map(|(from, to)| SymbolChange { date, from: (*from).clone(), to: Some((*to).clone()) });
-    let taken: BTreeSet<&Symbol> = pairs.iter().map(|(_, to)| *to).collect();
-    let reused = came
-        .iter()
-        .filter(|side| !taken.contains(side.symbol) && is_of_another(known, side))
-        .map(|side| SymbolChange { date, from: side.symbol.clone(), to: None });
-    let mut found: Vec<SymbolChange> = renamed.chain(reused).collect();
+    let came: Vec<Side<'_>> = snapshot.rows.iter().filter_map(|row| newcomer(known, row)).collect();
+    let taken_over: Vec<Side<'_>> = snapshot.rows.iter().filter_map(|row| former_owner(known, row)).collect();
+    let returned: Vec<&Symbol> =
+        came.iter().filter(|side| is_of_another(known, side)).map(|side| side.symbol).collect();
+    let given_away: Vec<&Symbol> = taken_over.iter().map(|side| side.symbol).collect();
+
+    let names = Names::of(known, snapshot);
+    let mut pairing = Pairing::new(taken_over, came, &names);
+    pairing.by_takeover();
+    pairing.replace_gone(gone);
+    pairing.by_name();
+    pairing.by_volume();
+    pairing.by_shares();
+    pairing.by_word();
+    pairing.by_year(snapshot.session.year());
+    pairing.by_size();
+    pairing.by_company();
+
+    let change = |from: &Symbol, to: Option<&Symbol>, date| SymbolChange { date, from: from.clone(), to: to.cloned() };
+    let first = |side: &Side<'_>| side.first_seen.unwrap_or(snapshot.session);
+    let mut found: Vec<SymbolChange> =
+        pairing.pairs.iter().map(|(old, new)| change(old.symbol, Some(new.symbol), first(new))).collect();
+    let is_explained =
+        |symbol: &Symbol| pairing.pairs.iter().any(|(old, new)| old.symbol == symbol || new.symbol == symbol);
+    let reused = returned.into_iter().chain(given_away).filter(|symbol| !is_explained(symbol));
+    found.extend(reused.map(|symbol| change(symbol, None, snapshot.session)));
     found.retain(|change| {
         !recorded.iter().any(|other| {
             // The symbol that a listing got lately is its own.
             let is_begun = change.to.is_none() && other.to.as_ref() == Some(&change.from);
-            change.is_about(other) || is_begun && (change.date - other.date).get_days().abs() <= super::SAME_EVENT_DAYS
+            change.is_about(other) || is_begun && (change.date - other.date).get_days().abs() <= SAME_EVENT_DAYS
         })
     });
     found.sort();
     found
 }
 
-fn is_new(known: &Observation, symbol: &Symbol) -> bool {
-    known.position(symbol).is_none_or(|at| !known.is_active[at] || known.sessions_absent[at] >= DELISTED_AFTER_ABSENCES)
-}
-
-fn side_of_known(known: &Observation, at: usize) -> Option<Side<'_>> {
-    let (name, symbol) = (known.company_name.value(at)?, &known.symbol[at]);
-    let (company, class) = company_and_class(name);
-    let (close, shares) = (known.close[at], known.shares[at].filter(|shares| *shares > 0));
-    let cap = close.zip(shares).and_then(|(close, shares)| close.times_shares(shares)).or(known.recorded_cap[at]);
-    let (kind, close) = (known.security_type[at], close.map(crate::Price::dollars));
-    let (cap, absent) = (cap.filter(|cap| cap.0 > 0), known.sessions_absent[at]);
-    Some(Side { symbol, name, company, class, kind, close, shares, cap, absent })
-}
-
-fn side_of_row(row: &SnapshotRow) -> Option<Side<'_>> {
-    let (listing, symbol) = (&row.listing, &row.listing.symbol);
-    let name = listing.company_name.as_deref()?;
-    let (company, class) = company_and_class(name);
-    let classify = || SecurityType::classify(symbol, name, listing.industry.as_deref());
-    Some(Side {
-        symbol,
-        name,
-        company,
-        class,
-        kind: listing.security_type.unwrap_or_else(classify),
-        close: row.close.map(crate::Price::dollars),
-        shares: listing.weighted_shares_outstanding.filter(|shares| *shares > 0),
-        cap: listing.market_cap.filter(|cap| cap.0 > 0),
-        absent: 0,
-    })
-}
-
-/// The lines of one company and kind that went, and those that came.
-type Lines<'s, 'a> = (Vec<&'s Side<'a>>, Vec<&'s Side<'a>>);
-
-/// Pairs what has one company's name, kind and class, and nearly one price or cap.
-fn by_name<'a>(gone: &[Side<'a>], came: &[Side<'a>]) -> Vec<(&'a Symbol, &'a Symbol)> {
-    let mut companies: BTreeMap<(&str, &str), Lines<'_, 'a>> = BTreeMap::new();
-    for side in came.iter().filter(|side| !side.company.is_empty()) {
-        companies.entry((&side.company, side.kind.code())).or_default().1.push(side);
+/// Returns the side of a row whose symbol is new, or so new that only now more is known of it than a price.
+fn newcomer<'a>(known: &'a Observation, row: &'a SnapshotRow) -> Option<Side<'a>> {
+    let side = side_of_row(row)?;
+    if former_owner(known, row).is_some() {
+        return Some(side);
     }
-    for side in gone {
-        if let Some((before, _)) = companies.get_mut(&(side.company.as_str(), side.kind.code())) {
-            before.push(side);
+    let Some(at) = known.position(side.symbol) else { return Some(side) };
+    if !known.is_active[at] || known.sessions_absent[at] >= DELISTED_AFTER_ABSENCES {
+        return Some(side);
+    }
+    // Two of three newcomers have no cap on their first day; with the cap the shares are known, and tell most.
+    let first_seen = known.first_seen_session[at]?;
+    let age = sessions_between(first_seen, known.session)?;
+    let was_unknown = known.shares[at].is_none_or(|shares| shares <= 0);
+    (was_unknown && side.shares.is_some()).then_some(Side { age, first_seen: Some(first_seen), ..side })
+}
+
+/// Counts the sessions from one to another, both of them; `None` when there are too many for a newcomer.
+fn sessions_between(first: Date, last: Date) -> Option<u16> {
+    let mut day = first;
+    for count in 1..=GAP_SNAPSHOTS_MAX {
+        if day >= last {
+            return Some(count);
         }
+        day = next_session(day);
     }
-    let mut pairs = Vec::new();
-    for (before, after) in companies.values() {
-        for old in before {
-            let fits = |new: &Side<'_>| {
-                let is_one = before.len() == 1 && after.len() == 1;
-                // Sources leave the class out now and then; among several lines that is not enough.
-                let same_class = match is_one {
-                    true => old.class == new.class || old.class.is_empty() || new.class.is_empty(),
-                    false => old.class == new.class && !old.class.is_empty(),
-                };
-                let cap = |side: &Side<'_>| side.cap.map(|cap| cap.0 as f64);
-                same_class && (is_continued(old.close, new.close) || is_continued(cap(old), cap(new)))
-            };
-            let twins = before.iter().filter(|other| other.class == old.class).count();
-            let mut found = after.iter().filter(|new| fits(new));
-            if let (Some(new), None, 1) = (found.next(), found.next(), twins) {
-                pairs.push((old.symbol, new.symbol));
-            }
-        }
-    }
-    pairs
+    None
 }
 
-/// Pairs large companies that got a new name as well: with the same shares at nearly the same price, and no other
-/// listing that might be meant.
-fn by_figures<'a>(gone: Vec<&Side<'a>>, came: Vec<&Side<'a>>) -> Vec<(&'a Symbol, &'a Symbol)> {
-    let is_meant = |side: &&Side<'_>| {
-        side.cap.is_some_and(|cap| cap.0 >= NAMELESS_CAP_MIN)
-            && matches!(side.kind, SecurityType::Cs | SecurityType::Adrc)
-            && side.absent == 0
-            && !side.name.to_lowercase().contains(SHELL_WORD)
-    };
-    let fits = |old: &Side<'_>, new: &Side<'_>| {
-        let (Some(before), Some(after)) = (old.shares, new.shares) else { return false };
-        let differs = (before as f64 - after as f64).abs() / before as f64;
-        // Two lines of one company show its whole cap; their names tell them apart.
-        let same_kind = old.kind == new.kind && old.company != new.company;
-        same_kind && differs <= SAME_SHARES_SHARE && is_within(NAMELESS_PRICE_FACTOR, old.close, new.close)
-    };
-    let mut pairs = Vec::new();
-    for old in gone.iter().filter(|side| is_meant(side)) {
-        let mut found = came.iter().filter(|new| fits(old, new));
-        // Shells and others that are not meant are candidates all the same: then nothing is certain.
-        if let (Some(new), None) = (found.next(), found.next())
-            && is_meant(new)
-            && gone.iter().filter(|other| fits(other, new)).count() == 1
-        {
-            pairs.push((old.symbol, new.symbol));
-        }
-    }
-    pairs
+/// Returns the listing that a symbol stood for until now, where the snapshot shows it for a new one without a gap:
+/// the year of its public offering is a new one, and neither price nor shares go on.
+fn former_owner<'a>(known: &'a Observation, row: &'a SnapshotRow) -> Option<Side<'a>> {
+    let at = known.position(&row.listing.symbol)?;
+    let (before, after) = (side_of_known(known, at)?, side_of_row(row)?);
+    let is_listed = known.is_active[at] && before.absent < DELISTED_AFTER_ABSENCES;
+    // Sources correct these years often; a new listing's is this year, or the last one in January.
+    let new_year = after.ipo_year.filter(|year| known.session.year() - 1 <= *year)?;
+    let is_offered = before.ipo_year.is_none_or(|old_year| old_year < new_year);
+    let has_other_shares = before.shares.is_some() && !before.has_shares_of(&after);
+    let is_broken = before.close.is_some() && !is_within(BROKEN_PRICE_FACTOR, before.close, after.close);
+    (is_listed && is_offered && has_other_shares && is_broken).then_some(before)
 }
 
 /// Whether a symbol that comes back is another company's: by name, and by a long gap or another price.
 fn is_of_another(known: &Observation, side: &Side<'_>) -> bool {
-    let Some(before) = known.position(side.symbol).and_then(|at| Some((at, side_of_known(known, at)?))) else {
-        return false;
-    };
-    let (at, before) = before;
+    let Some(before) = known.position(side.symbol).and_then(|at| side_of_known(known, at)) else { return false };
     before.company != side.company
-        && known.sessions_absent[at] >= DELISTED_AFTER_ABSENCES
-        && (known.sessions_absent[at] >= REUSED_AFTER_SNAPSHOTS || !is_continued(before.close, side.close))
+        && before.absent >= DELISTED_AFTER_ABSENCES
+        && (before.absent >= REUSED_AFTER_SNAPSHOTS || !is_continued(before.close, side.close))
 }
