@@ -122,24 +122,12 @@ pub struct ListingHistory {
 }
 
 /// Returns the memberships of the listing that has a symbol as of a day, or had it last before that: under the
-/// symbols of before and since too, and without those of others who had its symbol.
+/// symbols of before and since too, and without those of others who had its symbol; by the symbol changes that are
+/// known, or were at an instant.
 ///
 /// # Errors
 /// When the store cannot be read.
 pub async fn listing_history(
-    store: &dyn Store,
-    environment: &str,
-    symbol: &Symbol,
-    as_of: Option<Date>,
-) -> Result<ListingHistory, StoreError> {
-    listing_history_at(store, environment, symbol, as_of, None).await
-}
-
-/// Does what [`listing_history`] does, with the symbol changes that were known at an instant.
-///
-/// # Errors
-/// When the store cannot be read.
-pub async fn listing_history_at(
     store: &dyn Store,
     environment: &str,
     symbol: &Symbol,
@@ -174,23 +162,12 @@ pub async fn listing_history_at(
     Ok(ListingHistory { also_known_as, memberships, other_listings })
 }
 
-/// Returns the symbols that have another one today, in order, with that.
+/// Returns the symbols that have another one today, in order, with that; by the symbol changes that are known, or were
+/// at an instant.
 ///
 /// # Errors
 /// When the store cannot be read.
 pub async fn later_symbols(
-    store: &dyn Store,
-    symbols: &[&Symbol],
-    as_of: Date,
-) -> Result<Vec<(Symbol, Symbol)>, StoreError> {
-    later_symbols_at(store, symbols, as_of, None).await
-}
-
-/// Does what [`later_symbols`] does, with the symbol changes that were known at an instant.
-///
-/// # Errors
-/// When the store cannot be read.
-pub async fn later_symbols_at(
     store: &dyn Store,
     symbols: &[&Symbol],
     as_of: Date,

@@ -51,8 +51,7 @@ pub use error::{LoadError, SyncError};
 pub use explain::{ExplainError, ExplainQuestion, Explanation, explain_membership};
 pub use history::{HistoryLine, HistoryQuestion, RecordedChange, UniverseHistory, universe_history};
 pub use identity::{
-    ListingHistory, keep_renamings, later_symbols, later_symbols_at, listing_history, listing_history_at,
-    load_symbol_changes, symbol_changes,
+    ListingHistory, keep_renamings, later_symbols, listing_history, load_symbol_changes, symbol_changes,
 };
 pub use index_history::{HistoryRequest, ImportedHistory, import_history};
 pub use index_sources::index_agreement;

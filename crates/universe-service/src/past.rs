@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use universe_core::identity::SymbolChange;
 use universe_core::planner::deciding_rule;
 use universe_core::rule::RuleSet;
 use universe_core::{Symbol, UniverseId, resolve_symbol, session_on_or_before};
@@ -13,6 +12,7 @@ use universe_store::{
 };
 
 use crate::Footing;
+use crate::identity::symbol_changes;
 use crate::lookup::{Detail, Question};
 use crate::lookup_snapshot::{SymbolUniverse, SymbolUniverses};
 
@@ -134,8 +134,7 @@ impl Recorded<'_> {
                 |universe: UniverseRecord| MembersAsOf { universe, as_of, known_since: None, members: Vec::new() };
             return Ok(entry.map(|entry| nobody(entry.universe)));
         };
-        let changes: Vec<SymbolChange> =
-            self.store.symbol_change_list().await?.into_iter().map(|record| record.change).collect();
+        let changes = symbol_changes(self.store, when.known_at).await?;
         let members = timeline.members(universe, when, &changes);
         let is_ordered = is_ranked_by_cap(rules, &universe.record);
         let figures = match detail == Detail::Figures || is_ordered {
@@ -177,8 +176,7 @@ pub async fn universes_of(
     let Some(symbol) = resolve_symbol(spelling, &past.symbols) else { return Ok(None) };
     let question = Question { as_of: question.as_of.map(session_on_or_before), ..question };
     let when = When { as_of: question.as_of, known_at };
-    let changes: Vec<SymbolChange> =
-        recorded.store.symbol_change_list().await?.into_iter().map(|record| record.change).collect();
+    let changes = symbol_changes(recorded.store, when.known_at).await?;
     let (footing, known_since) = (recorded.footing(question).await?, past.timeline.known_since());
     let (mut universes, mut held) = (Vec::new(), false);
     for universe in past.timeline.universes() {

@@ -54,7 +54,7 @@ async fn live_through(store: &dyn Store, file: PathBuf, from: Date, to: Date) {
 /// The spans of a listing in a universe: symbol, first session, first session no longer, and why.
 async fn spans(store: &dyn Store, symbol: &str, universe: &str) -> Vec<String> {
     let id: UniverseId = universe.parse().expect("an address");
-    let history = listing_history(store, ENVIRONMENT, &Symbol::from_stored(symbol), None).await.expect("read");
+    let history = listing_history(store, ENVIRONMENT, &Symbol::from_stored(symbol), None, None).await.expect("read");
     let rows = history.memberships.into_iter().filter(|row| row.universe == id);
     let end = |day: Option<Date>| day.map_or("..".to_owned(), |day| day.to_string());
     rows.map(|row| {

@@ -62,8 +62,11 @@ pub(crate) async fn member_list<S: Store + ?Sized>(
     let Some(record) = entry.as_ref().map(|entry| &entry.universe).or(recorded.map(|universe| &universe.record)) else {
         return Ok(None);
     };
-    let changes: Vec<SymbolChange> =
-        store.symbol_change_list().await?.into_iter().map(|record| record.change).collect();
+    let changes = match when.known_at {
+        Some(instant) => store.symbol_change_list_at(instant).await?,
+        None => store.symbol_change_list().await?,
+    };
+    let changes: Vec<SymbolChange> = changes.into_iter().map(|record| record.change).collect();
     let known = recorded.map(|universe| timeline.members(universe, when, &changes)).unwrap_or_default();
     let is_now = when == When::default();
     let members = match &entry {

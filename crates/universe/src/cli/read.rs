@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use universe_core::Symbol;
 use universe_core::expression::SetExpression;
 use universe_core::rule::RuleSet;
-use universe_service::{Answer, Footing, LookupError, Question, later_symbols_at, look_up, resolve};
+use universe_service::{Answer, Footing, LookupError, Question, later_symbols, look_up, resolve};
 use universe_store::RunRecord;
 
 use super::arguments::{Global, List, Runs, Show};
@@ -83,7 +83,7 @@ pub(crate) async fn show(global: &Global, config: &Config, command: &Show) -> an
     };
     let symbols: Vec<&Symbol> = answer.members.iter().map(|member| &member.symbol).collect();
     let later = match answer.as_of {
-        Some(as_of) => later_symbols_at(&*store, &symbols, as_of, command.known_at).await?,
+        Some(as_of) => later_symbols(&*store, &symbols, as_of, command.known_at).await?,
         None => Vec::new(),
     };
     let later: BTreeMap<Symbol, Symbol> = later.into_iter().collect();

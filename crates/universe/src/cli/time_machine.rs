@@ -9,7 +9,7 @@ use universe_core::planner::explain::Question;
 use universe_core::{Symbol, UniverseId, previous_session};
 use universe_service::{
     ExplainQuestion, Explanation, HistoryLine, HistoryQuestion, ListingHistory, RecordedChange, as_known,
-    explain_membership, listing_history_at, universe_history,
+    explain_membership, listing_history, universe_history,
 };
 use universe_store::Store;
 
@@ -167,7 +167,7 @@ async fn of_symbol(
     command: &History,
     unknown: anyhow::Error,
 ) -> anyhow::Result<u8> {
-    let history = listing_history_at(store, environment, symbol, command.to, command.known_at).await?;
+    let history = listing_history(store, environment, symbol, command.to, command.known_at).await?;
     let ListingHistory { also_known_as, memberships: rows, other_listings } = history;
     if rows.is_empty() && other_listings.is_empty() {
         return Err(unknown.context(format!("{symbol} was never in any universe")));

@@ -12,7 +12,7 @@ use jiff::civil::Date;
 use serde::Deserialize;
 use universe_core::Symbol;
 use universe_service::{
-    Body, Detail, LookupError, Question, Recorded, later_symbols_at, look_up_in, nearest_keys, past_body, universes_of,
+    Body, Detail, LookupError, Question, Recorded, later_symbols, look_up_in, nearest_keys, past_body, universes_of,
 };
 use utoipa::IntoParams;
 
@@ -201,7 +201,7 @@ async fn answer_to(
     let later = match answer.as_of {
         Some(as_of) => {
             let symbols: Vec<&Symbol> = answer.members.iter().map(|member| &member.symbol).collect();
-            later_symbols_at(store, &symbols, as_of, when.known_at).await?.into_iter().collect()
+            later_symbols(store, &symbols, as_of, when.known_at).await?.into_iter().collect()
         }
         None => BTreeMap::new(),
     };

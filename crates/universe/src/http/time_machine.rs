@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 use universe_service::{
     Body, ExplainError, ExplainQuestion, HistoryQuestion, ListingHistory, as_known, explain_membership,
-    listing_history_at, universe_history,
+    listing_history, universe_history,
 };
 use utoipa::IntoParams;
 
@@ -153,7 +153,7 @@ pub(crate) async fn list_symbol_history(
     let span = span.checked()?;
     let symbol = symbol_of(&symbol)?;
     let (store, environment) = (&*app.daemon.store, &app.daemon.environment);
-    let history = listing_history_at(store, environment, &symbol, span.to, span.known_at).await?;
+    let history = listing_history(store, environment, &symbol, span.to, span.known_at).await?;
     let ListingHistory { also_known_as, memberships, other_listings } = history;
     if memberships.is_empty() && other_listings.is_empty() {
         let detail = format!("{symbol} was never in any universe");
