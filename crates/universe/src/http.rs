@@ -8,6 +8,7 @@ mod docs_page;
 mod events;
 mod export;
 mod gate;
+mod imports;
 mod input;
 mod jobs;
 pub(crate) mod keys;
@@ -142,6 +143,8 @@ pub(crate) async fn serve(app: Arc<App>, listener: TcpListener) {
     let keeping = tokio::spawn(Arc::clone(&app).keep_current());
     listen::answer(listener, Lane::new(Arc::clone(&app)), router(&app), app.shutdown.clone()).await;
     keeping.abort();
+    // Whatever still runs when the runtime goes finds no timers.
+    let _ = keeping.await;
     app.keys.note_uses(app.daemon.ambient.now()).await;
 }
 
@@ -186,6 +189,7 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(overrides::withdraw_override))
         .routes(routes!(restoring::create_rollback))
         .routes(routes!(restoring::create_correction))
+        .routes(routes!(imports::create_import))
         .routes(routes!(events::list_events))
         .routes(routes!(events::stream_events))
         .routes(routes!(jobs::create_job, jobs::list_jobs))

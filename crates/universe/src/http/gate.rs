@@ -14,16 +14,17 @@ use tokio::sync::Semaphore;
 use universe_service::Ambient as _;
 
 use super::App;
+use super::imports::{IMPORT_BYTES_MAX, IMPORTS, too_large};
 use super::keys::{Refusal, Scope};
 use super::metrics::note_request;
 use super::problem::{PROBLEM_JSON, Problem};
 use crate::clock::Surroundings;
 
-/// The largest body: a trigger has a hundred bytes.
+/// The largest body, but for exports that come back in: a trigger has a hundred bytes.
 pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// How much of a body that is too large is read and thrown away, so that its sender reads the answer.
-const DRAIN_BYTES_MAX: usize = 16 * 1024 * 1024;
+const DRAIN_BYTES_MAX: usize = 48 * 1024 * 1024;
 
 /// How many requests are answered at once; more are told to come again.
 const REQUESTS_AT_ONCE: usize = 1_024;
@@ -41,7 +42,7 @@ const API_KEY: &str = "x-api-key";
 pub(super) const PUBLIC_PATHS: [&str; 3] = ["/health", "/ready", "/admin/historical-data"];
 
 /// The routes that change what is recorded of the past, or take every member back at once.
-const ADMIN_PATHS: [&str; 2] = ["/api/v1/corrections", "/api/v1/rollbacks"];
+const ADMIN_PATHS: [&str; 3] = ["/api/v1/corrections", IMPORTS, "/api/v1/rollbacks"];
 
 /// Counts requests, and limits how many there are at once.
 pub(crate) struct Gate {
@@ -127,9 +128,11 @@ async fn admit(app: &App, request: &mut Request) -> Result<(), Problem> {
         request.extensions_mut().insert(caller);
     }
     let stated = request.body().size_hint().lower();
-    if stated > BODY_BYTES_MAX as u64 {
+    let is_import = request.uri().path() == IMPORTS;
+    let allowed = if is_import { IMPORT_BYTES_MAX } else { BODY_BYTES_MAX };
+    if stated > allowed as u64 {
         drain(std::mem::replace(request.body_mut(), Body::empty())).await;
-        return Err(Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE));
+        return Err(if is_import { too_large() } else { Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE) });
     }
     Ok(())
 }
@@ -272,6 +275,7 @@ mod tests {
         assert_eq!(scope_needed(&Method::POST, "/api/v1/overrides"), Some(Scope::Operate));
         assert_eq!(scope_needed(&Method::POST, "/api/v1/rollbacks"), Some(Scope::Admin));
         assert_eq!(scope_needed(&Method::POST, "/api/v1/corrections"), Some(Scope::Admin));
+        assert_eq!(scope_needed(&Method::POST, "/api/v1/imports"), Some(Scope::Admin));
         assert_eq!(scope_needed(&Method::GET, "/administer"), Some(Scope::Read));
         assert_eq!(scope_needed(&Method::DELETE, "/nowhere"), Some(Scope::Operate));
     }

@@ -120,8 +120,7 @@ pub(crate) async fn create_rollback(
     let told = restored.told(dry_run);
     let is_other = base_version.is_some_and(|expected| expected != told.base_version);
     if restored.is_declined || is_other {
-        let detail = format!("the memberships are at version {}; look at a dry run again", told.base_version);
-        return Err(Problem::new(StatusCode::CONFLICT, "stale", detail).with("base_version", told.base_version));
+        return Err(stale(told.base_version));
     }
     if told.written {
         catch_up(&app).await;
@@ -184,7 +183,7 @@ pub(crate) async fn create_correction(
 }
 
 /// A run by hand of the newest session, in the name of whoever asks.
-fn request(app: &App, caller: &Caller, dry_run: bool) -> SyncRequest {
+pub(super) fn request(app: &App, caller: &Caller, dry_run: bool) -> SyncRequest {
     SyncRequest {
         environment: app.daemon.environment.clone(),
         session: None,
@@ -194,8 +193,14 @@ fn request(app: &App, caller: &Caller, dry_run: bool) -> SyncRequest {
     }
 }
 
+/// The problem of somebody who looked at another version of the memberships.
+pub(super) fn stale(base_version: u64) -> Problem {
+    let detail = format!("the memberships are at version {base_version}; look at a dry run again");
+    Problem::new(StatusCode::CONFLICT, "stale", detail).with("base_version", base_version)
+}
+
 /// Waits until lookups here answer with what was written: whoever asks next finds it.
-async fn catch_up(app: &App) {
+pub(super) async fn catch_up(app: &App) {
     let Ok(written) = app.daemon.store.head_version(&app.daemon.environment).await else { return };
     let caught_up = async {
         while app.lookups.borrowed().version() < written {
@@ -207,7 +212,7 @@ async fn catch_up(app: &App) {
 }
 
 /// Returns what a task came to; one that failed did so because of a fault of this program.
-fn finished<T>(joined: Result<T, tokio::task::JoinError>) -> Result<T, Problem> {
+pub(super) fn finished<T>(joined: Result<T, tokio::task::JoinError>) -> Result<T, Problem> {
     joined.map_err(|error| {
         tracing::error!(%error, "a task failed; this is a fault of this program");
         Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR)

@@ -455,6 +455,40 @@ pub(crate) struct RollbackAnswer {
     remarks: Vec<String>,
 }
 
+/// What an import changed, or would
+#[derive(ToSchema)]
+pub(crate) struct ImportAnswer {
+    /// The run; null where nothing was written
+    job_id: Option<Uuid>,
+    /// The session as of which members were put in place
+    session: Date,
+    dry_run: bool,
+    /// Whether anything was written; not where everything was so already
+    written: bool,
+    cause: Option<String>,
+    total_changes: u64,
+    /// The version of the memberships before it, for the request that follows a dry run
+    base_version: u64,
+    universes: Vec<RolledBackUniverse>,
+    /// What a person should know about it
+    remarks: Vec<String>,
+    /// How many rows, or entries of lists, the export has
+    rows: u64,
+    /// How many universes it has, of those that were asked for
+    universes_read: u64,
+    /// What should be known about the export
+    issues: Vec<ImportIssue>,
+}
+
+/// Something about an export, and where
+#[derive(ToSchema)]
+pub(crate) struct ImportIssue {
+    file: String,
+    line: Option<u64>,
+    symbol: Option<String>,
+    reason: String,
+}
+
 /// What becomes of one universe
 #[derive(ToSchema)]
 pub(crate) struct RolledBackUniverse {

@@ -11,6 +11,7 @@ mod export;
 #[path = "../cli/harness.rs"]
 #[expect(dead_code, reason = "shared with the tests of the command line, which use all of it")]
 mod harness;
+mod imports;
 mod keys;
 mod lane;
 mod logs;
