@@ -89,6 +89,10 @@ impl Planner<'_> {
             if let Some(made) = made {
                 let gone: BTreeSet<u32> = made.iter().map(|change| change.listing).collect();
                 members = before.iter().copied().filter(|listing| !gone.contains(listing)).collect();
+                if !target.is_ranked {
+                    // Whoever has another symbol now has another place.
+                    members.sort_unstable_by(|a, b| self.numbering.symbol(*a).cmp(self.numbering.symbol(*b)));
+                }
                 held = Some(HeldChange {
                     added: std::mem::take(&mut added),
                     removed: std::mem::replace(&mut removed, made),

@@ -147,6 +147,27 @@ fn a_renaming_counts_toward_no_limit() {
 }
 
 #[test]
+fn a_universe_that_waits_keeps_the_order_of_its_symbols() {
+    let text = "category = \"theme\"\nscreen = \"market_cap >= 1e9\"\n[change_limit]\nshare = 0.2\n[universe]\n\
+                key = \"big\"\nname = \"Big\"\n";
+    let file = RuleFile { name: "big.toml".to_owned(), text: text.to_owned() };
+    let rules = RuleSet::from_files("classic", [file], &[]).unwrap_or_else(|error| panic!("{error}"));
+    let lines: Vec<Line> = ["AA", "BB", "CC", "FB", "GG", "HH"].map(|text| line(text, 5e9)).into();
+    let start = State::default();
+    let mut state = applied(&start, &plan(&market(BEFORE, &lines), &rules, &start, FULL));
+    state.symbol_changes = vec![change("FB", "ZZ")];
+    // Half of them come at once, which waits; FB is ZZ all the same.
+    let mut lines: Vec<Line> =
+        ["AA", "BB", "CC", "GG", "HH", "ZZ", "NA", "NB", "NC"].map(|text| line(text, 5e9)).into();
+    lines.push(absent(line("FB", 5e9)));
+    let made = plan(&day(&lines, &state.symbol_changes), &rules, &state, FULL);
+    let [universe] = made.universes.as_slice() else { panic!("{:?}", made.universes) };
+    assert!(universe.held.is_some(), "{universe:?}");
+    let members: Vec<&str> = made.member_symbols(universe).map(Symbol::as_str).collect();
+    assert_eq!(members, ["AA", "BB", "CC", "GG", "HH", "ZZ"]);
+}
+
+#[test]
 fn a_word_by_hand_follows_the_listing() {
     let rules = rules();
     let mut state = before(&rules);
