@@ -32,6 +32,7 @@ mod relay;
 mod restore;
 mod scheduler;
 mod signals;
+mod spelling;
 mod standing;
 mod statistics;
 mod supervisor;
@@ -68,13 +69,14 @@ pub use loading::{
 };
 pub use lookup::{Answer, Detail, LookupError, Question, look_up, look_up_in, resolve};
 pub use lookup_snapshot::{
-    Body, LookupSnapshot, Lookups, ReadyAnswer, ReadyUniverse, SymbolUniverse, SymbolUniverses, nearest_keys, past_body,
+    Body, LookupSnapshot, Lookups, ReadyAnswer, ReadyUniverse, SymbolUniverse, SymbolUniverses, list_body,
+    nearest_keys, past_body,
 };
 #[cfg(feature = "nats")]
 pub use nats::{NatsSettings, relay_to_nats, supervise_with_nats};
 pub use order::{Approval, Placed, Wish};
 pub use overrides::{OverrideError, OverrideTold, OverrideWish, OverridesOf, REASON_LEN_MAX, overrides, put_override};
-pub use past::{Past, Recorded, universes_of};
+pub use past::{Past, Recorded, universes_at, universes_of};
 pub use pending::{Awaits, Pending, PendingChange, pending_changes};
 pub use redis_address::{RedisAddress, RedisAddressError, RedisCertificateError};
 pub use reference::{
@@ -88,6 +90,7 @@ pub use scheduler::{
     schedule, schedule_tick,
 };
 pub use signals::{EOD_NAMES, listen};
+pub use spelling::meant_symbol;
 pub use standing::{Footing, Standing};
 pub use statistics::{
     CHANGE_SESSIONS, ChangeStatistics, JobStatistics, Overlap, Statistics, UniverseStatistics, job_statistics,

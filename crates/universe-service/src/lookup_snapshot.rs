@@ -5,6 +5,7 @@
 
 mod body;
 mod read;
+mod said;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,19 +15,20 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, Guard};
 use jiff::civil::Date;
 use serde::Serialize;
-use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use universe_core::expression::{Address, SetExpression};
 use universe_core::rule::RuleSet;
-use universe_core::{Symbol, UniverseId, UniverseType, resolve_symbol};
+use universe_core::{Symbol, UniverseId, resolve_symbol};
 use universe_store::{MemberRecord, Store, StoreError, UniverseRecord};
 
 pub use body::Body;
 use read::{Reading, read};
+use said::Said;
+pub use said::{list_body, past_body};
 
 use crate::lookup::combine;
-use crate::{Answer, Detail, Footing, LookupError, Past, Standing, resolve};
+use crate::{Footing, LookupError, Past, Standing, resolve};
 
 /// How often the store is asked whether anything changed: a quarter of the time within which answers are fresh.
 const POLL_EVERY: Duration = Duration::from_millis(25);
@@ -76,38 +78,6 @@ pub struct ReadyAnswer {
     pub members: Body,
     /// The symbols alone.
     pub symbols: Body,
-}
-
-/// An answer as it is sent; members and their figures are many, so it is written without a detour.
-#[derive(Serialize)]
-struct Members<'a> {
-    #[serde(rename = "type")]
-    universe_type: Option<UniverseType>,
-    key: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
-    as_of: Option<Date>,
-    count: usize,
-    #[serde(flatten)]
-    standing: Standing,
-    symbols: &'a [&'a Symbol],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    later_symbols: Option<&'a BTreeMap<Symbol, Symbol>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    members: Option<&'a [MemberRecord]>,
-}
-
-/// What is said about members, in short and with their figures.
-#[derive(Clone, Copy)]
-struct Said<'a> {
-    id: Option<&'a UniverseId>,
-    /// The name of the universe, or the expression.
-    name: &'a str,
-    as_of: Option<Date>,
-    standing: Standing,
-    members: &'a [MemberRecord],
-    /// The symbols that members of the past have today.
-    later_symbols: Option<&'a BTreeMap<Symbol, Symbol>>,
 }
 
 /// A place that a symbol has in a universe.
@@ -330,8 +300,8 @@ impl LookupSnapshot {
         }
         let mut symbols: Vec<Symbol> = by_symbol.keys().cloned().collect();
         symbols.sort_unstable();
-        let listed: Vec<_> = universes.iter().map(|universe| listed(&universe.record)).collect();
-        let list = Body::json(&json!({"as_of": as_of, "count": listed.len(), "universes": listed}));
+        let standing = footing.standing(None, None, universes.iter().any(|universe| universe.standing.held));
+        let list = list_body(as_of, standing, universes.iter().map(|universe| &universe.record));
         let ids: Vec<UniverseId> = universes.iter().map(|universe| universe.record.id.clone()).collect();
         let ready = ready_answers(&universes);
         let combinations = Mutex::new(HashMap::new());
@@ -471,44 +441,6 @@ impl ReadyUniverse {
     }
 }
 
-impl ReadyAnswer {
-    fn new(said: Said<'_>) -> Self {
-        Self { members: said.body(Detail::Figures), symbols: said.body(Detail::Symbols) }
-    }
-}
-
-impl Said<'_> {
-    fn body(&self, detail: Detail) -> Body {
-        let symbols: Vec<&Symbol> = self.members.iter().map(|member| &member.symbol).collect();
-        let has_figures = detail == Detail::Figures;
-        Body::json(&Members {
-            universe_type: self.id.map(|id| id.universe_type),
-            key: self.id.map_or(self.name, UniverseId::key),
-            name: has_figures.then_some(self.name),
-            as_of: self.as_of,
-            count: symbols.len(),
-            standing: self.standing,
-            symbols: &symbols,
-            later_symbols: self.later_symbols,
-            members: has_figures.then_some(self.members),
-        })
-    }
-}
-
-/// Returns an answer about the past as it is sent; `later_symbols` are those that members have today.
-#[must_use]
-pub fn past_body(answer: &Answer, later_symbols: &BTreeMap<Symbol, Symbol>, detail: Detail) -> Body {
-    let said = Said {
-        id: answer.id.as_ref(),
-        name: &answer.name,
-        as_of: answer.as_of,
-        standing: answer.standing,
-        members: &answer.members,
-        later_symbols: Some(later_symbols),
-    };
-    said.body(detail)
-}
-
 /// Returns up to three keys that somebody may have meant: slips first, then keys that share a word.
 #[must_use]
 pub fn nearest_keys(asked: &str, snapshot: &LookupSnapshot, rules: &RuleSet) -> Vec<String> {
@@ -538,19 +470,6 @@ fn ready_answers(universes: &[Arc<ReadyUniverse>]) -> HashMap<String, Arc<ReadyA
         }
     }
     ready
-}
-
-fn listed(record: &UniverseRecord) -> serde_json::Value {
-    json!({
-        "type": record.id.universe_type,
-        "key": record.id.key(),
-        "name": record.name,
-        "category": record.category,
-        "count": record.count,
-        "last_updated": record.last_updated,
-        "rule": record.rule,
-        "is_ranked": record.is_ranked,
-    })
 }
 
 #[cfg(test)]

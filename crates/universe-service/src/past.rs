@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use jiff::civil::Date;
 use universe_core::planner::deciding_rule;
 use universe_core::rule::RuleSet;
 use universe_core::{Symbol, UniverseId, resolve_symbol, session_on_or_before};
@@ -11,10 +12,10 @@ use universe_store::{
     figures_of, member_records,
 };
 
-use crate::Footing;
 use crate::identity::symbol_changes;
 use crate::lookup::{Detail, Question};
 use crate::lookup_snapshot::{SymbolUniverse, SymbolUniverses};
+use crate::{Footing, Standing};
 
 /// The recorded past of an environment as of one version of the store.
 #[derive(Debug)]
@@ -196,6 +197,36 @@ pub async fn universes_of(
     let as_of = when.as_of.or(footing.session);
     let standing = footing.standing(when.as_of, known_since, held);
     Ok(Some(SymbolUniverses { symbol, as_of, count: universes.len(), standing, universes }))
+}
+
+/// Returns the universes that had members, with their number, and the session and the standing of that answer.
+///
+/// A day that is no session is taken as the session before it.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn universes_at(
+    recorded: Recorded<'_>,
+    question: Question<'_>,
+) -> Result<(Option<Date>, Standing, Vec<UniverseRecord>), StoreError> {
+    let when = When { as_of: question.as_of.map(session_on_or_before), known_at: question.known_at };
+    let read;
+    let timeline = match recorded.past {
+        Some(past) => &past.timeline,
+        None => {
+            read = recorded.store.timeline_read(question.environment, None).await?;
+            &read
+        }
+    };
+    let at_that_time = |universe: &UniverseTimeline| {
+        let count = timeline.members(universe, when, &[]).len();
+        (0 < count).then(|| UniverseRecord { count, last_updated: None, ..universe.record.clone() })
+    };
+    let found: Vec<UniverseRecord> = timeline.universes().iter().filter_map(at_that_time).collect();
+    let footing = timeline.footing(when).map(Footing::of_run).unwrap_or_default();
+    let held = found.iter().any(|record| footing.holds(&record.id));
+    let standing = footing.standing(when.as_of, timeline.known_since(), held);
+    Ok((when.as_of.or(footing.session), standing, found))
 }
 
 fn is_ranked_by_cap(rules: &RuleSet, record: &UniverseRecord) -> bool {

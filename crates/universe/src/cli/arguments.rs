@@ -97,7 +97,7 @@ Examples:
   universe sync --format json            for programs")]
     Sync(Sync),
     /// List all universes, or the changes to come
-    #[command(after_help = "Examples:\n  universe list\n  universe list --pending")]
+    #[command(after_help = "Examples:\n  universe list\n  universe list --as-of 2024-01-02\n  universe list --pending")]
     List(List),
     /// Show the members of a universe or of a combination of universes
     #[command(after_help = "\

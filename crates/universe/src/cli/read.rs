@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use universe_core::Symbol;
 use universe_core::expression::SetExpression;
 use universe_core::rule::RuleSet;
-use universe_service::{Answer, Footing, LookupError, Question, later_symbols, look_up, resolve};
+use universe_service::{
+    Answer, Footing, LookupError, Question, Recorded, later_symbols, look_up, resolve, universes_at,
+};
 use universe_store::RunRecord;
 
 use super::arguments::{Global, List, Runs, Show};
@@ -23,7 +25,12 @@ pub(crate) async fn list(global: &Global, config: &Config, command: &List) -> an
     if command.pending {
         return pending::print(global, &*store, session::environment(config), None).await;
     }
-    let universes = store.universe_list(session::environment(config)).await?;
+    let question =
+        Question { environment: session::environment(config), as_of: command.as_of, known_at: command.known_at };
+    let universes = match (question.as_of, question.known_at) {
+        (None, None) => store.universe_list(question.environment).await?,
+        _ => universes_at(Recorded { store: &*store, past: None }, question).await?.2,
+    };
     let data: Vec<_> = universes
         .iter()
         .map(|universe| {

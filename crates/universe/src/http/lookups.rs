@@ -12,7 +12,8 @@ use jiff::civil::Date;
 use serde::Deserialize;
 use universe_core::Symbol;
 use universe_service::{
-    Body, Detail, LookupError, Question, Recorded, later_symbols, look_up_in, nearest_keys, past_body, universes_of,
+    Body, Detail, LookupError, Question, Recorded, later_symbols, list_body, look_up_in, nearest_keys, past_body,
+    universes_at, universes_of,
 };
 use utoipa::IntoParams;
 
@@ -53,6 +54,10 @@ impl When {
     fn is_now(&self) -> bool {
         self.as_of.is_none() && self.known_at.is_none()
     }
+
+    fn question<'a>(&self, app: &'a App) -> Question<'a> {
+        Question { environment: &app.daemon.environment, as_of: self.as_of, known_at: self.known_at }
+    }
 }
 
 /// No parameters
@@ -63,17 +68,24 @@ pub(crate) struct Nothing {}
 /// List all universes
 #[utoipa::path(
     get, path = "/api/v1/universes", tag = "lookups", operation_id = "list_universes",
+    params(When),
     responses(
-        (status = 200, description = "Every universe that has an entry", body = UniverseList),
+        (status = 200, description = "Every universe that has an entry; of the past, every one that had members", body = UniverseList),
         (status = 304, description = "It is as the client has it"),
     )
 )]
 pub(crate) async fn list_universes(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
-    Asked(Nothing {}): Asked<Nothing>,
-) -> Response {
-    send_current(&app, app.lookups.current().list(), &headers)
+    Asked(when): Asked<When>,
+) -> Result<Response, Problem> {
+    let snapshot = app.lookups.current();
+    if when.is_now() {
+        return Ok(send_current(&app, snapshot.list(), &headers));
+    }
+    let recorded = Recorded { store: &*app.daemon.store, past: snapshot.past() };
+    let (as_of, standing, universes) = universes_at(recorded, when.question(&app)).await?;
+    Ok(send(&list_body(as_of, standing, &universes), &headers))
 }
 
 /// Show a universe: its members with their figures
@@ -146,8 +158,7 @@ pub(crate) async fn list_symbol_universes(
         return Ok(send_current(&app, &Body::json(&found), &headers));
     }
     let recorded = Recorded { store: &*app.daemon.store, past: snapshot.past() };
-    let question = Question { environment: &app.daemon.environment, as_of: when.as_of, known_at: when.known_at };
-    let found = universes_of(recorded, &app.rules.load(), &symbol, question).await?.ok_or_else(unknown)?;
+    let found = universes_of(recorded, &app.rules.load(), &symbol, when.question(&app)).await?.ok_or_else(unknown)?;
     Ok(send(&Body::json(&found), &headers))
 }
 
@@ -195,9 +206,8 @@ async fn answer_to(
         return Ok(send_current(app, body, headers));
     }
     let store = &*app.daemon.store;
-    let question = Question { environment: &app.daemon.environment, as_of: when.as_of, known_at: when.known_at };
     let recorded = Recorded { store, past: snapshot.past() };
-    let answer = look_up_in(recorded, &rules, asked, question, detail).await.map_err(unknown)?;
+    let answer = look_up_in(recorded, &rules, asked, when.question(app), detail).await.map_err(unknown)?;
     let later = match answer.as_of {
         Some(as_of) => {
             let symbols: Vec<&Symbol> = answer.members.iter().map(|member| &member.symbol).collect();

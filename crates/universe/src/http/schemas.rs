@@ -15,6 +15,15 @@ pub(crate) struct UniverseList {
     /// The session that the members stand at
     as_of: Option<Date>,
     count: u64,
+    /// Whether the members are those of the very session that the answer is for, and not the last that were known
+    is_point_in_time: bool,
+    /// How many sessions lie between the one that was synchronized and the one asked about; null where no run goes
+    /// so far back
+    source_age_sessions: Option<u32>,
+    /// Whether a change of one of these universes waited for approval
+    held: bool,
+    /// How many listings were kept out because their data could not be believed
+    quarantined_count: u32,
     universes: Vec<ListedUniverse>,
 }
 

@@ -22,7 +22,9 @@ fn servers() -> Vec<Server> {
 fn lookups_say_what_the_command_line_says() {
     for server in servers() {
         let list = server.get("/api/v1/universes").is(200);
-        assert_eq!(keys(&list), ["as_of", "count", "universes"]);
+        let names =
+            ["as_of", "count", "held", "is_point_in_time", "quarantined_count", "source_age_sessions", "universes"];
+        assert_eq!(keys(&list), names);
         let names = ["category", "count", "is_ranked", "key", "last_updated", "name", "rule", "type"];
         assert_eq!(keys(&list["universes"][0]), names);
         let listed = server.place.run(&["list", "--format", "json"]).done().json();
@@ -153,6 +155,24 @@ fn a_commit_of_any_process_is_seen_soon() {
         assert_eq!((&top["is_point_in_time"], &top["source_age_sessions"]), (&json!(true), &json!(0)));
         let ahead = server.get("/api/v1/universes/top_10?as_of=2024-01-12").is(200);
         assert_eq!((&ahead["is_point_in_time"], &ahead["source_age_sessions"]), (&json!(false), &json!(7)));
+        let seats = server.get(&format!("/api/v1/symbols/mega/universes?as_of={FIRST}")).is(200);
+        let top = seats["universes"].as_array().expect("universes").iter().find(|seat| seat["key"] == "top_10");
+        let top = top.expect("the largest of all is in it");
+        assert_eq!((&seats["as_of"], &top["rank"], &top["since"]), (&json!(FIRST), &json!(1), &json!(FIRST)));
+        let seats = server.get(&format!("/api/v1/symbols/NEWC/universes?as_of={FIRST}")).is(200);
+        assert_eq!((&seats["count"], &seats["is_point_in_time"]), (&json!(0), &json!(true)));
+        server.get(&format!("/api/v1/symbols/nobody/universes?as_of={FIRST}")).is_problem(404, "unknown-symbol");
+        let count_of = |list: &Value, key: &str| {
+            let found = list["universes"].as_array().expect("universes").iter().find(|universe| universe["key"] == key);
+            found.map(|universe| universe["count"].clone())
+        };
+        let list = server.get(&format!("/api/v1/universes?as_of={FIRST}")).is(200);
+        assert_eq!(count_of(&list, "master_all_stocks"), Some(json!(40)));
+        let shown = server.place.run(&["list", "--as-of", &FIRST.to_string(), "--format", "json"]).done().json();
+        assert_eq!(count_of(&json!({"universes": shown}), "master_all_stocks"), Some(json!(40)));
+        let nothing = server.get("/api/v1/universes?known_at=2020-01-01T00:00:00Z").is(200);
+        assert_eq!((&nothing["as_of"], &nothing["count"]), (&Value::Null, &json!(0)));
+
         let before = server.get("/api/v1/universes/top_10?as_of=2023-12-29").is(200);
         assert_eq!((&before["is_point_in_time"], &before["source_age_sessions"]), (&json!(false), &Value::Null));
     }

@@ -8,8 +8,14 @@ use super::{day, instant};
 
 #[derive(Args)]
 pub(crate) struct List {
+    /// The session that the answer is for
+    #[arg(long, value_name = "DATE", value_parser = day)]
+    pub(crate) as_of: Option<Date>,
+    /// What was known at this instant (2024-01-03T12:00:00Z)
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    pub(crate) known_at: Option<Timestamp>,
     /// Show the changes to come instead: announced ones, and those that a run held for approval
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["as_of", "known_at"])]
     pub(crate) pending: bool,
 }
 
@@ -120,6 +126,9 @@ pub(crate) struct OverrideList {
     /// Also those that ended or were withdrawn
     #[arg(long, conflicts_with = "pending")]
     pub(crate) all: bool,
+    /// Only those of this universe: its key, or type:key
+    #[arg(long, value_name = "UNIVERSE")]
+    pub(crate) universe: Option<String>,
 }
 
 #[derive(Args)]
