@@ -199,6 +199,8 @@ struct View<'t> {
     when: When,
     /// The changes by the symbols that they led to.
     came_from: BTreeMap<&'t Symbol, Vec<&'t SymbolChange>>,
+    /// The sessions from which a symbol stands for another listing than before.
+    turns: BTreeMap<&'t Symbol, Vec<Date>>,
 }
 
 /// What was known of an interval: its first session, and the first session no longer.
@@ -207,12 +209,15 @@ type Known = (Date, Option<Date>);
 impl<'t> View<'t> {
     fn new(timeline: &'t Timeline, universe: &'t UniverseTimeline, when: When, changes: &'t [SymbolChange]) -> Self {
         let mut came_from: BTreeMap<&Symbol, Vec<&SymbolChange>> = BTreeMap::new();
+        let mut turns: BTreeMap<&Symbol, Vec<Date>> = BTreeMap::new();
         for change in changes {
+            turns.entry(&change.from).or_default().push(change.date);
             if let Some(to) = &change.to {
+                turns.entry(to).or_default().push(change.date);
                 came_from.entry(to).or_default().push(change);
             }
         }
-        Self { timeline, universe, when, came_from }
+        Self { timeline, universe, when, came_from, turns }
     }
 
     /// Returns the member that the intervals of one symbol say there is.
@@ -237,13 +242,16 @@ impl<'t> View<'t> {
         known
     }
 
-    /// Follows intervals that end where the next begins back to the first of them, under the symbols of before too.
+    /// Follows intervals that end where the next begins back to the first of them, under the symbols of before too, and
+    /// not to those of others who had the symbol.
     fn since(&self, symbol: &Symbol, known: &[Known], from: Date) -> Date {
         let until = |known: &[Known], end: Date| {
             known.iter().find(|(from, to)| *to == Some(end) && *from < end).map(|(from, _)| *from)
         };
+        let turns = self.turns.get(symbol).map(Vec::as_slice).unwrap_or_default();
+        let is_one = |earlier: Date, later: Date| turns.iter().all(|turn| *turn <= earlier || later < *turn);
         let mut since = from;
-        while let Some(earlier) = until(known, since) {
+        while let Some(earlier) = until(known, since).filter(|earlier| is_one(*earlier, since)) {
             since = earlier;
         }
         let changes = self.came_from.get(symbol).into_iter().flatten().rev().filter(|change| change.date <= since);

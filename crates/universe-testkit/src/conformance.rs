@@ -207,7 +207,8 @@ macro_rules! store_conformance {
             time_machine: a_corrected_past_answers_anew_and_is_remembered, a_past_may_be_corrected_twice,
                 superseding_what_is_not_there_is_refused, sources_are_kept_side_by_side,
                 a_word_about_a_member_counts_while_it_holds;
-            identity: symbol_changes_are_kept_and_superseded, a_renamed_listing_stays_a_member;
+            identity: symbol_changes_are_kept_and_superseded, a_renamed_listing_stays_a_member,
+                a_symbol_that_is_taken_over_begins_anew;
             keys: keys_are_listed_oldest_first, a_key_is_not_replaced, a_key_is_revoked_once,
                 the_last_use_of_a_key_is_remembered;
             members: universes_are_listed_in_order, members_now_are_in_order_of_rank, caps_are_fresh_and_of_their_time, figures_are_those_that_were_decided_by,
