@@ -7,7 +7,7 @@ use universe_core::{NotASession, Symbol, UniverseId, expect_session, session_on_
 use universe_store::{OverrideRecord, Store, StoreError, Withdrawal};
 use uuid::Uuid;
 
-use crate::{Ambient, new_york_date};
+use crate::{Ambient, meant_symbol, new_york_date};
 
 /// The longest reason: it is for people, and goes into every explanation.
 pub const REASON_LEN_MAX: usize = 500;
@@ -17,7 +17,7 @@ pub const REASON_LEN_MAX: usize = 500;
 pub struct OverrideWish {
     /// The universe.
     pub universe: UniverseId,
-    /// The symbol.
+    /// The symbol, also one that no listing has yet.
     pub symbol: Symbol,
     /// Whether it is to be a member.
     pub is_member: bool,
@@ -125,6 +125,7 @@ pub async fn put_override(
     if !(1..=REASON_LEN_MAX).contains(&reason.chars().count()) {
         return Err(OverrideError::Reason);
     }
+    let symbol = meant_symbol(store, symbol).await.map_err(OverrideError::Store)?;
     let entry = OverrideRecord {
         override_id: ambient.new_run_id(),
         content: Override { universe, symbol, is_member, from, until, reason, actor },

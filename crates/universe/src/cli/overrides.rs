@@ -61,7 +61,14 @@ async fn show(global: &Global, config: &Config, command: &OverrideList) -> anyho
         (false, true) => OverridesOf::All,
         (false, false) => OverridesOf::Present,
     };
-    let entries = overrides(&*store, environment, which, None, &Surroundings).await?;
+    let universe = match &command.universe {
+        Some(asked) => {
+            let rules = session::rules(&*store, config).await?;
+            Some(session::universe_of(&*store, &rules, environment, asked).await?)
+        }
+        None => None,
+    };
+    let entries = overrides(&*store, environment, which, universe.as_ref(), &Surroundings).await?;
     let entries: Vec<OverrideTold> = entries.into_iter().map(OverrideTold::from).collect();
     output::print(global, &entries, || rows(&entries))?;
     Ok(EXIT_DONE)

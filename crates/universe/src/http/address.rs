@@ -2,7 +2,7 @@
 
 use universe_core::expression::SetExpression;
 use universe_core::{Symbol, UniverseId};
-use universe_service::{LookupError, nearest_keys, resolve};
+use universe_service::{LookupError, meant_symbol, nearest_keys, resolve};
 
 use super::App;
 use super::problem::Problem;
@@ -27,9 +27,11 @@ pub(super) async fn universe_of(app: &App, asked: &str) -> Result<UniverseId, Pr
     Ok(id)
 }
 
-/// Reads a symbol.
-pub(super) fn symbol_of(text: &str) -> Result<Symbol, Problem> {
-    Symbol::parse(text).map_err(|error| Problem::bad_request("symbol", format!("this is no symbol: {error}")))
+/// Reads a symbol in any usual spelling.
+pub(super) async fn symbol_of(app: &App, text: &str) -> Result<Symbol, Problem> {
+    let symbol = Symbol::parse(text);
+    let symbol = symbol.map_err(|error| Problem::bad_request("symbol", format!("this is no symbol: {error}")))?;
+    Ok(meant_symbol(&*app.daemon.store, symbol).await?)
 }
 
 /// Turns the error of a lookup into a problem; where no universe has the name, with names that may be meant.

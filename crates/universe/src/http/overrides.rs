@@ -184,7 +184,7 @@ pub(crate) async fn create_override(
     let OverrideBody { universe, symbol, is_member, from, until, reason, by, replaces } = body;
     let wish = OverrideWish {
         universe: universe_of(&app, &universe).await?,
-        symbol: symbol_of(&symbol)?,
+        symbol: symbol_of(&app, &symbol).await?,
         is_member,
         from,
         until,

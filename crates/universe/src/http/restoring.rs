@@ -151,7 +151,7 @@ pub(crate) async fn create_correction(
 ) -> Result<Json<CorrectionTold>, Problem> {
     let CorrectionBody { universe, symbol, was_member, from, until, reason, dry_run } = body;
     let universe = universe_of(&app, &universe).await?;
-    let symbol = symbol_of(&symbol)?;
+    let symbol = symbol_of(&app, &symbol).await?;
     let from = expect_session(from)?;
     let until = until.map(expect_session).transpose()?;
     if let Some(until) = until.filter(|until| *until <= from) {

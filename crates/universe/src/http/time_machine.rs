@@ -91,7 +91,7 @@ pub(crate) async fn explain(
     Asked(AsOf { as_of, known_at }): Asked<AsOf>,
 ) -> Result<Response, Problem> {
     let universe = universe_of(&app, &universe).await?;
-    let symbol = symbol_of(&symbol)?;
+    let symbol = symbol_of(&app, &symbol).await?;
     let rules = app.rules.load();
     let environment = app.daemon.environment.as_str();
     let question = ExplainQuestion { environment, universe: &universe, symbol: &symbol, as_of, known_at };
@@ -151,7 +151,7 @@ pub(crate) async fn list_symbol_history(
     Asked(span): Asked<Span>,
 ) -> Result<Response, Problem> {
     let span = span.checked()?;
-    let symbol = symbol_of(&symbol)?;
+    let symbol = symbol_of(&app, &symbol).await?;
     let (store, environment) = (&*app.daemon.store, &app.daemon.environment);
     let history = listing_history(store, environment, &symbol, span.to, span.known_at).await?;
     let ListingHistory { also_known_as, memberships, other_listings } = history;

@@ -69,6 +69,8 @@ fn members_are_put_in_and_left_out_by_hand() {
         let page = server.get(&format!("{OVERRIDES}?state=all&limit=1&offset=1")).is(200);
         assert_eq!((ids(&page), &page["total"]), (vec![&later["id"]], &json!(3)));
         assert_eq!(server.get(&format!("{OVERRIDES}?universe=top_10")).is(200)["total"], 0);
+        let of_top = ["override", "list", "--universe", "top_10", "--format", "json"];
+        assert_eq!(server.place.run(&of_top).done().json(), json!([]));
         let known = server.get(OVERRIDES);
         let etag = [("if-none-match", known.header("etag").expect("an entity tag"))];
         assert_eq!(server.get_with(OVERRIDES, &etag).status, 304);
@@ -105,6 +107,22 @@ fn members_are_put_in_and_left_out_by_hand() {
         server.ended(&server.trigger(""));
         assert!(server.place.members("mega_cap").contains(&"MEGA".to_owned()), "the rule decides again");
     }
+}
+
+#[test]
+fn a_class_of_shares_needs_no_dot() {
+    let place = Place::embedded();
+    let mut listed = stocks();
+    listed[0].symbol = "BRK.B".to_owned();
+    load(&place, FIRST, &listed);
+    place.run(&["sync"]).done();
+    let server = Server::start(place);
+    for (spelling, symbol) in [("BRKB", "BRK.B"), ("brk-b", "BRK.B"), ("BRK/B", "BRK.B"), ("NEWB", "NEWB")] {
+        let body = json!({"universe": "mega_cap", "symbol": spelling, "is_member": true, "reason": "x"});
+        assert_eq!(add(&server, &body)["symbol"], symbol, "{spelling}");
+    }
+    let history = server.get("/api/v1/symbols/BRKB/history").is(200);
+    assert_eq!(history["symbol"], "BRK.B");
 }
 
 #[test]
