@@ -54,6 +54,8 @@ pub struct ExportedUniverse {
     pub rule_version: Option<String>,
     /// Whether its members are in order of rank; `None` where the file does not say.
     pub is_ranked: Option<bool>,
+    /// Whether a change of its members waited for approval where it was exported.
+    pub held: bool,
     /// Its members, each once, in the order of the file.
     pub symbols: Vec<Symbol>,
 }

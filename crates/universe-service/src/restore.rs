@@ -8,6 +8,7 @@ mod version;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
+use serde_json::json;
 use universe_core::expression::SetExpression;
 use universe_core::plan::{Cause, Plan};
 use universe_core::planner::{Wanted, WantedMembers, deciding_rule, is_ordered_daily, order_members, plan_restore};
@@ -134,7 +135,8 @@ pub async fn rollback(
     }
     let cause = Cause::Rollback { run_id: version.run_id };
     let wanted = |state: &State| as_of_state(rules, state, &wanted, only.as_ref());
-    Ok(carry_out(store, rules, request, None, &cause, &wanted, ambient, agree).await?)
+    let restoration = Restoration { not_before: None, cause: &cause, wanted: &wanted, held: &BTreeSet::new() };
+    Ok(carry_out(store, rules, request, restoration, ambient, agree).await?)
 }
 
 /// Finds the run that is meant by an id or the beginning of one, as a version of the memberships.
@@ -231,24 +233,40 @@ fn as_of_state(
     then.iter().filter(|wanted| !has_members(wanted)).cloned().map(Wanted::Members).chain(gone).collect()
 }
 
+/// What universes are to become.
+#[derive(Clone, Copy)]
+pub(crate) struct Restoration<'r> {
+    /// The session before which it is not to take effect.
+    pub(crate) not_before: Option<Date>,
+    /// Why.
+    pub(crate) cause: &'r Cause,
+    /// What is wanted, given the state.
+    pub(crate) wanted: &'r (dyn Fn(&State) -> Vec<Wanted> + Send + Sync),
+    /// The universes of which a change waited for approval where the members are from.
+    pub(crate) held: &'r BTreeSet<UniverseId>,
+}
+
 /// Makes universes what is wanted of them, in one run; when another run comes between, it plans and asks again.
-#[expect(clippy::too_many_arguments, reason = "a run takes what a run takes")]
 pub(crate) async fn carry_out(
     store: &dyn Store,
     rules: &RuleSet,
     request: &SyncRequest,
-    not_before: Option<Date>,
-    cause: &Cause,
-    wanted: &(dyn Fn(&State) -> Vec<Wanted> + Send + Sync),
+    restoration: Restoration<'_>,
     ambient: &dyn Ambient,
     agree: Agree<'_>,
 ) -> Result<Restored, SyncError> {
     let started_at = ambient.now();
+    let Restoration { not_before, cause, wanted, held } = restoration;
     again_while_stale(|| async {
         let Standpoint { state, session, observation } = stand(store, rules, request, not_before, started_at).await?;
         let mut run = new_run(request, session, started_at, ambient.new_run_id());
         let plan = plan_restore(&observation, rules, &state, &wanted(&state), cause.clone());
         complete_by_hand(store, &mut run, &plan, ambient.now()).await.map_err(SyncError::Observe)?;
+        let came_held = plan.universes.iter().filter(|universe| held.contains(&universe.id));
+        let came_held = came_held.map(|universe| {
+            json!({"universe": universe.id, "count_before": universe.members.len(), "added": [], "removed": []})
+        });
+        run.held = run.held.as_array().cloned().into_iter().flatten().chain(came_held).collect();
         let remarks = remarks(rules, &observation, &plan);
         let is_nothing = plan.universes.is_empty() && plan.lists.is_empty();
         let is_asked = !is_nothing && request.writing == Writing::Apply;

@@ -3,6 +3,8 @@
 mod import;
 mod intervals;
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use universe_core::expression::SetExpression;
@@ -12,7 +14,9 @@ use universe_core::{Symbol, UniverseId, session_on_or_before};
 use universe_store::{MemberRecord, Store, UniverseRecord};
 
 use crate::lookup::one;
-use crate::{Ambient, Detail, Footing, LookupError, Past, Question, Recorded, look_up_in, new_york_date, resolve};
+use crate::{
+    Ambient, Detail, Footing, LookupError, Past, Question, Recorded, Standing, look_up_in, new_york_date, resolve,
+};
 pub use import::{ImportError, Imported, import_exports};
 pub use intervals::{IntervalRow, Intervals, interval_export};
 
@@ -58,6 +62,8 @@ pub struct MemberExport {
     pub rule_version: Option<String>,
     /// Whether the members are in order of rank.
     pub is_ranked: bool,
+    /// How far the members can be trusted.
+    pub standing: Standing,
     /// The members, in order of rank or of symbol.
     pub members: Vec<MemberRecord>,
 }
@@ -102,6 +108,7 @@ async fn read(
 ) -> Result<ExportedMembers, LookupError> {
     let is_now = selection.as_of.is_none() && selection.known_at.is_none();
     let session = selection.as_of.map(session_on_or_before);
+    let is_newest = selection.known_at.is_none() && session == state.last_session;
     let question = Question { environment: &selection.environment, as_of: session, known_at: selection.known_at };
     let mut exported =
         ExportedMembers { as_of: session.or(state.last_session), universes: Vec::new(), remarks: Vec::new() };
@@ -128,7 +135,8 @@ async fn read(
         if let (Asked::Universe(id), true, Detail::Symbols) = (&asked, is_now, detail)
             && let (Some(record), Some(present)) = (record(id), present(id))
         {
-            exported.universes.push(of_state(record, &present.members, state));
+            let standing = footing.standing(None, None, footing.holds(id));
+            exported.universes.push(of_state(record, &present.members, state, standing));
             continue;
         }
         if let (Asked::Universe(id), true) = (&asked, is_now)
@@ -158,24 +166,39 @@ async fn read(
             }
         }
         let of = answer.id.as_ref().and_then(record);
+        let mut members = answer.members;
+        // As of the newest session the order is that of the entry, and has not to be found out.
+        let entry = answer.id.as_ref().and_then(present).filter(|_| is_newest);
+        let is_entry = entry.is_some_and(|entry| as_in_entry(&mut members, &entry.members));
         let mark = answer.id.as_ref().and_then(present).and_then(|universe| universe.rule.as_ref());
         exported.universes.push(MemberExport {
             name: answer.name,
             category: of.and_then(|record| record.category.clone()),
             rule: of.and_then(|record| record.rule.clone()),
             rule_version: mark.filter(|_| is_now).map(|mark| mark.version.clone()),
-            is_ranked: match is_now {
+            is_ranked: match is_now || is_entry {
                 true => of.is_some_and(|record| record.is_ranked),
-                false => answer.members.first().is_some_and(|member| member.rank.is_some()),
+                false => members.first().is_some_and(|member| member.rank.is_some()),
             },
-            members: answer.members,
+            standing: answer.standing,
+            members,
             id: answer.id,
         });
     }
     Ok(exported)
 }
 
-fn of_state(record: &UniverseRecord, members: &[Symbol], state: &State) -> MemberExport {
+/// Puts members in the order that the entry has them in; `false` where they are others.
+fn as_in_entry(members: &mut [MemberRecord], entry: &[Symbol]) -> bool {
+    let places: BTreeMap<&Symbol, usize> = entry.iter().zip(0..).collect();
+    let is_same = members.len() == entry.len() && members.iter().all(|member| places.contains_key(&member.symbol));
+    if is_same {
+        members.sort_by_key(|member| places[&member.symbol]);
+    }
+    is_same
+}
+
+fn of_state(record: &UniverseRecord, members: &[Symbol], state: &State, standing: Standing) -> MemberExport {
     let bare = |symbol: &Symbol| MemberRecord {
         symbol: symbol.clone(),
         company_name: None,
@@ -192,6 +215,7 @@ fn of_state(record: &UniverseRecord, members: &[Symbol], state: &State) -> Membe
         rule: record.rule.clone(),
         rule_version: mark.map(|mark| mark.version.clone()),
         is_ranked: record.is_ranked,
+        standing,
         members: members.iter().map(bare).collect(),
     }
 }

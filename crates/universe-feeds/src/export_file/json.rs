@@ -134,6 +134,7 @@ fn entry_of(place: &str, entry: &Value, others: Others, draft: &mut Draft) {
         rule: rule.map(str::to_owned),
         rule_version: said("rule_version").and_then(Value::as_str).map(str::to_owned),
         is_ranked: said("ranked").and_then(Value::as_bool),
+        held: said("held").and_then(Value::as_bool).unwrap_or(false),
         symbols,
         id,
     };

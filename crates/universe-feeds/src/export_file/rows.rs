@@ -13,7 +13,7 @@ use crate::issue_log::shown;
 use crate::table::{self, ColumnNames, find_columns, plain_name};
 
 /// The columns that are read, in this order, and the names that others are allowed to have.
-const READ: [ColumnNames<'static>; 7] = [
+const READ: [ColumnNames<'static>; 9] = [
     ColumnNames { name: "type", spellings: &["type"], required: true },
     ColumnNames { name: "key", spellings: &["key"], required: true },
     ColumnNames { name: "symbol", spellings: &["symbol"], required: true },
@@ -21,10 +21,13 @@ const READ: [ColumnNames<'static>; 7] = [
     ColumnNames { name: "rank", spellings: &["rank"], required: false },
     ColumnNames { name: "category", spellings: &["category"], required: false },
     ColumnNames { name: "rule", spellings: &["rule"], required: false },
+    ColumnNames { name: "as_of", spellings: &["asof"], required: false },
+    ColumnNames { name: "held", spellings: &["held"], required: false },
 ];
 
 /// Columns that an export has for its readers, and an import does not need.
-const KNOWN: [&str; 3] = ["companyname", "marketcap", "since"];
+const KNOWN: [&str; 6] =
+    ["companyname", "marketcap", "since", "ispointintime", "sourceagesessions", "quarantinedcount"];
 
 /// A universe as its rows come.
 struct Growing {
@@ -32,6 +35,7 @@ struct Growing {
     name: Option<String>,
     category: Option<Category>,
     rule: Option<String>,
+    held: bool,
     members: Vec<Row>,
 }
 
@@ -62,7 +66,8 @@ pub(super) fn read(path: &Path, draft: &mut Draft) -> Result<(), FeedError> {
     for header in unknown {
         draft.issue(None, None, format!("the column {} is not looked at", shown(&header)));
     }
-    let [universe_type, key, symbol, name, rank, category, rule] = [0, 1, 2, 3, 4, 5, 6].map(|at: usize| places[at]);
+    let [universe_type, key, symbol, name, rank, category, rule, as_of, held] =
+        [0, 1, 2, 3, 4, 5, 6, 7, 8].map(|at: usize| places[at]);
     let mut growing: Vec<Growing> = Vec::new();
     let mut by_address: HashMap<(String, String), usize> = HashMap::new();
     loop {
@@ -90,7 +95,9 @@ pub(super) fn read(path: &Path, draft: &mut Draft) -> Result<(), FeedError> {
             None => match address(&universe_type, &key) {
                 Ok(id) => {
                     let category = text(category).and_then(|text| category_of(&text));
-                    growing.push(Growing { id, name: text(name), category, rule: text(rule), members: Vec::new() });
+                    let held = held.is_some_and(|held| table.cell(held).flag() == Ok(Some(true)));
+                    let (name, rule) = (text(name), text(rule));
+                    growing.push(Growing { id, name, category, rule, held, members: Vec::new() });
                     by_address.insert((universe_type, key), growing.len() - 1);
                     growing.len() - 1
                 }
@@ -100,6 +107,13 @@ pub(super) fn read(path: &Path, draft: &mut Draft) -> Result<(), FeedError> {
                 }
             },
         };
+        match as_of.map_or(Ok(None), |as_of| table.cell(as_of).day()) {
+            Ok(Some(day)) if draft.file.as_of.is_some_and(|before| before != day) => {
+                draft.fault(line, None, format!("as_of: {day} here, and another day before"));
+            }
+            Ok(day) => draft.file.as_of = day.or(draft.file.as_of),
+            Err(bad) => draft.fault(line, None, format!("as_of: {}", bad.0)),
+        }
         let universe = &mut growing[place];
         if text(name) != universe.name {
             let names = [text(name), universe.name.clone()].map(|name| shown(&name.unwrap_or_default()));
@@ -133,7 +147,7 @@ pub(super) fn read(path: &Path, draft: &mut Draft) -> Result<(), FeedError> {
 
 /// Puts the members of a universe in order, and checks that their ranks leave nobody out and nobody is twice there.
 fn finish(universe: Growing, draft: &mut Draft) {
-    let Growing { id, name, category, rule, mut members } = universe;
+    let Growing { id, name, category, rule, held, mut members } = universe;
     members.sort_by(|a, b| a.symbol.cmp(&b.symbol).then(a.line.cmp(&b.line)));
     members.dedup_by(|later, first| {
         let is_twice = later.symbol == first.symbol;
@@ -155,7 +169,7 @@ fn finish(universe: Growing, draft: &mut Draft) {
     }
     let symbols = members.into_iter().map(|row| row.symbol).collect();
     let is_ranked = Some(is_ranked);
-    draft.add(None, ExportedUniverse { id, name, category, rule, rule_version: None, is_ranked, symbols });
+    draft.add(None, ExportedUniverse { id, name, category, rule, rule_version: None, is_ranked, held, symbols });
 }
 
 /// Returns a text as it was before it was written: not trimmed, since a name may begin with anything.

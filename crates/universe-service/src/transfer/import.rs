@@ -13,7 +13,7 @@ use universe_core::{Issue, NotASession, Symbol, UniverseId, expect_session, sess
 use universe_feeds::{ExportedUniverse, FeedError, ISSUES_MAX, read_export};
 use universe_store::{Needs, Store, StoreError};
 
-use crate::restore::carry_out;
+use crate::restore::{Restoration, carry_out};
 use crate::sync::new_york_date;
 use crate::{Agree, Ambient, LookupError, Restored, SyncError, SyncRequest, resolve};
 
@@ -107,7 +107,9 @@ pub async fn import_exports(
     let wanted = |state: &State| -> Vec<Wanted> {
         entries.values().filter_map(|entry| wanted_of(rules, state, entry)).map(Wanted::Members).collect()
     };
-    let restored = carry_out(store, rules, request, as_of, &cause, &wanted, ambient, agree).await?;
+    let held = entries.values().filter(|entry| entry.universe.held).map(|entry| entry.universe.id.clone()).collect();
+    let restoration = Restoration { not_before: as_of, cause: &cause, wanted: &wanted, held: &held };
+    let restored = carry_out(store, rules, request, restoration, ambient, agree).await?;
     Ok(Imported { restored, universes: entries.len(), rows, issues })
 }
 

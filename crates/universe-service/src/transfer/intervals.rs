@@ -1,5 +1,7 @@
 //! Every interval of membership, one universe after the other.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use universe_core::expression::SetExpression;
@@ -23,6 +25,8 @@ pub struct Intervals<'s> {
     pub universes: Vec<UniverseId>,
     /// The newest session that was synchronized: the last day of what lasts.
     pub last_session: Option<Date>,
+    /// The sessions that were synchronized, as far as is known.
+    synchronized: BTreeSet<Date>,
 }
 
 /// One interval, with the runs that opened and closed it.
@@ -73,12 +77,32 @@ pub async fn interval_export<'s>(
     universes.sort();
     universes.dedup();
     let is_known = |version: &&RunVersion| selection.known_at.is_none_or(|known_at| version.recorded_at <= known_at);
-    let sessions = versions.iter().filter(is_known).filter_map(|version| version.session);
-    let last_session = if selection.known_at.is_some() { sessions.max() } else { state.last_session };
-    Ok(Intervals { store, environment, known_at: selection.known_at, runs: versions, universes, last_session })
+    let is_version = |version: &&RunVersion| {
+        !version.dry_run && !matches!(version.status.as_str(), "failed" | "cancelled") && is_known(version)
+    };
+    let synchronized: BTreeSet<Date> =
+        versions.iter().filter(is_version).filter_map(|version| version.session).collect();
+    let last_session = if selection.known_at.is_some() { synchronized.last().copied() } else { state.last_session };
+    Ok(Intervals {
+        store,
+        environment,
+        known_at: selection.known_at,
+        runs: versions,
+        universes,
+        last_session,
+        synchronized,
+    })
 }
 
 impl Intervals<'_> {
+    /// Returns whether the members of a session are those of that very session, and not carried over a gap.
+    ///
+    /// Before the first run only imported histories answer, which name the day themselves.
+    #[must_use]
+    pub fn is_point_in_time(&self, session: Date) -> bool {
+        self.synchronized.first().is_none_or(|first| session < *first) || self.synchronized.contains(&session)
+    }
+
     /// Reads the intervals of one universe, in order of symbol and time, as they were known.
     ///
     /// # Errors

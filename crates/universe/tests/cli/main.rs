@@ -4,6 +4,7 @@ mod adopt;
 mod bad_data;
 mod bad_usage;
 mod configuration;
+mod dataframes;
 mod day;
 mod doctor;
 mod dump;

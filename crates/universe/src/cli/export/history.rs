@@ -37,6 +37,7 @@ const PANEL: &[Column] = &[
     Column { name: "type", kind: Kind::Text },
     Column { name: "key", kind: Kind::Text },
     Column { name: "symbol", kind: Kind::Text },
+    Column { name: "is_point_in_time", kind: Kind::Flag },
 ];
 
 /// Writes a row for each interval, by universe, symbol and time.
@@ -111,6 +112,7 @@ pub(super) async fn panel(
                 Cell::Text(id.universe_type.as_str()),
                 Cell::Text(id.key()),
                 Cell::Text(symbol.as_str()),
+                Cell::Flag(intervals.is_point_in_time(session)),
             ])?;
             written.rows += 1;
             if rows.is_unread() {

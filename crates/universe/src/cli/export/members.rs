@@ -1,9 +1,10 @@
 //! Members as of one session: a document, or a row for each.
 
+use jiff::civil::Date;
 use serde::Serialize;
 use universe_core::rule::RuleSet;
 use universe_core::{Symbol, UniverseType};
-use universe_service::{Detail, ExportedMembers, MemberExport, Selection, export_members};
+use universe_service::{Detail, ExportedMembers, MemberExport, Selection, Standing, export_members};
 use universe_store::Store;
 
 use super::rows::{Cell, Column, Kind};
@@ -25,6 +26,11 @@ pub(super) const COLUMNS: &[Column] = &[
     Column { name: "since", kind: Kind::Day },
     Column { name: "category", kind: Kind::Text },
     Column { name: "rule", kind: Kind::Text },
+    Column { name: "as_of", kind: Kind::Day },
+    Column { name: "is_point_in_time", kind: Kind::Flag },
+    Column { name: "source_age_sessions", kind: Kind::Whole },
+    Column { name: "held", kind: Kind::Flag },
+    Column { name: "quarantined_count", kind: Kind::Whole },
 ];
 
 pub(super) async fn export(
@@ -43,7 +49,7 @@ pub(super) async fn export(
     } else {
         let mut rows = rows_to(to, form, COLUMNS)?;
         for universe in &exported.universes {
-            push_members(&mut rows, universe)?;
+            push_members(&mut rows, universe, exported.as_of)?;
         }
         rows.finish()?
     };
@@ -72,6 +78,8 @@ struct Universe<'a> {
 struct Metadata<'a> {
     ranked: bool,
     rule_version: Option<&'a str>,
+    #[serde(flatten)]
+    standing: Standing,
 }
 
 /// Writes the document: a universe a line, so that two exports can be compared line by line.
@@ -98,7 +106,11 @@ pub(super) fn write_document(
             rule: universe.rule.as_deref(),
             count: universe.members.len(),
             symbols: universe.members.iter().map(|member| &member.symbol).collect(),
-            metadata: Metadata { ranked: universe.is_ranked, rule_version: universe.rule_version.as_deref() },
+            metadata: Metadata {
+                ranked: universe.is_ranked,
+                rule_version: universe.rule_version.as_deref(),
+                standing: universe.standing,
+            },
         };
         serde_json::to_writer(&mut *out, &line)?;
     }
@@ -107,7 +119,8 @@ pub(super) fn write_document(
 }
 
 /// Writes a row for each member of a universe.
-pub(super) fn push_members(rows: &mut super::Rows, universe: &MemberExport) -> anyhow::Result<()> {
+pub(super) fn push_members(rows: &mut super::Rows, universe: &MemberExport, as_of: Option<Date>) -> anyhow::Result<()> {
+    let standing = &universe.standing;
     let id = universe.id.as_ref();
     for (rank, member) in (1_i64..).zip(&universe.members) {
         rows.push(&[
@@ -121,6 +134,11 @@ pub(super) fn push_members(rows: &mut super::Rows, universe: &MemberExport) -> a
             member.since.into(),
             universe.category.as_deref().into(),
             universe.rule.as_deref().into(),
+            as_of.into(),
+            Cell::Flag(standing.is_point_in_time),
+            standing.source_age_sessions.map(i64::from).into(),
+            Cell::Flag(standing.held),
+            Cell::Whole(standing.quarantined_count.into()),
         ])?;
         if rows.is_unread() {
             break;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::civil::{Date, date};
 use parquet::basic::{Compression, ConvertedType, LogicalType, Repetition, Type as PhysicalType};
 use parquet::column::writer::ColumnWriter;
-use parquet::data_type::{ByteArray, ByteArrayType, Int32Type, Int64Type};
+use parquet::data_type::{BoolType, ByteArray, ByteArrayType, Int32Type, Int64Type};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::Type;
@@ -35,6 +35,7 @@ enum Values {
     Text(Vec<ByteArray>),
     Whole(Vec<i64>),
     Day(Vec<i32>),
+    Flag(Vec<bool>),
 }
 
 impl ParquetRows {
@@ -44,6 +45,7 @@ impl ParquetRows {
                 Kind::Text => (PhysicalType::BYTE_ARRAY, Some(LogicalType::String), ConvertedType::UTF8),
                 Kind::Whole => (PhysicalType::INT64, None, ConvertedType::NONE),
                 Kind::Day => (PhysicalType::INT32, Some(LogicalType::Date), ConvertedType::DATE),
+                Kind::Flag => (PhysicalType::BOOLEAN, None, ConvertedType::NONE),
             };
             let field = Type::primitive_type_builder(column.name, physical)
                 .with_repetition(Repetition::OPTIONAL)
@@ -62,6 +64,7 @@ impl ParquetRows {
                 Kind::Text => Values::Text(Vec::new()),
                 Kind::Whole => Values::Whole(Vec::new()),
                 Kind::Day => Values::Day(Vec::new()),
+                Kind::Flag => Values::Flag(Vec::new()),
             },
             levels: Vec::new(),
         };
@@ -84,7 +87,11 @@ impl ParquetRows {
                     values.push(days(*day)?);
                     true
                 }
-                (Values::Text(_) | Values::Whole(_) | Values::Day(_), cell) => {
+                (Values::Flag(values), Cell::Flag(flag)) => {
+                    values.push(*flag);
+                    true
+                }
+                (Values::Text(_) | Values::Whole(_) | Values::Day(_) | Values::Flag(_), cell) => {
                     anyhow::bail!("{cell:?} is not of the kind of its column")
                 }
             };
@@ -119,7 +126,11 @@ impl ParquetRows {
                     column.typed::<Int32Type>().write_batch(values, levels, None)?;
                     values.clear();
                 }
-                (Values::Text(_) | Values::Whole(_) | Values::Day(_), _) => {
+                (Values::Flag(values), ColumnWriter::BoolColumnWriter(_)) => {
+                    column.typed::<BoolType>().write_batch(values, levels, None)?;
+                    values.clear();
+                }
+                (Values::Text(_) | Values::Whole(_) | Values::Day(_) | Values::Flag(_), _) => {
                     anyhow::bail!("a column is of another kind than it was declared")
                 }
             }

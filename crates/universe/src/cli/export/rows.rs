@@ -23,6 +23,7 @@ pub(super) enum Kind {
     Text,
     Whole,
     Day,
+    Flag,
 }
 
 /// A value of a row.
@@ -32,6 +33,7 @@ pub(super) enum Cell<'a> {
     Text(&'a str),
     Whole(i64),
     Day(Date),
+    Flag(bool),
 }
 
 impl<'a> From<Option<&'a str>> for Cell<'a> {
@@ -128,6 +130,7 @@ fn write_cell(line: &mut String, cell: Cell<'_>) {
         Cell::Null => Ok(()),
         Cell::Whole(number) => write!(line, "{number}"),
         Cell::Day(day) => write!(line, "{day}"),
+        Cell::Flag(flag) => write!(line, "{flag}"),
         Cell::Text(text) => {
             if text.starts_with(FORMULA_STARTS) {
                 line.push('\'');
@@ -145,5 +148,6 @@ fn json_of(cell: Cell<'_>) -> Value {
         Cell::Text(text) => Value::from(text),
         Cell::Whole(number) => Value::from(number),
         Cell::Day(day) => Value::from(day.to_string()),
+        Cell::Flag(flag) => Value::from(flag),
     }
 }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use universe_core::{Symbol, UniverseId, UniverseType, Usd};
 use universe_feeds::read_export;
-use universe_service::{ExportedMembers, MemberExport};
+use universe_service::{ExportedMembers, MemberExport, Standing};
 use universe_store::MemberRecord;
 
 use super::*;
@@ -36,9 +36,13 @@ fn any_members() -> impl Strategy<Value = Vec<MemberRecord>> {
         .prop_shuffle()
 }
 
+/// How answers about a synchronized session stand.
+const SOUND: Standing =
+    Standing { is_point_in_time: true, source_age_sessions: Some(0), held: false, quarantined_count: 0 };
+
 fn any_universe(number: usize) -> impl Strategy<Value = MemberExport> {
-    (any_name(), any_members(), any::<bool>(), prop::option::of("[a-z]{3,8}"), any::<bool>()).prop_map(
-        move |(name, mut members, is_ranked, rule, is_stock)| {
+    (any_name(), any_members(), any::<bool>(), prop::option::of("[a-z]{3,8}"), any::<bool>(), any::<bool>()).prop_map(
+        move |(name, mut members, is_ranked, rule, is_stock, held)| {
             if !is_ranked {
                 members.sort_by(|a, b| a.symbol.cmp(&b.symbol));
             }
@@ -50,6 +54,7 @@ fn any_universe(number: usize) -> impl Strategy<Value = MemberExport> {
                 rule_version: rule.as_ref().map(|rule| format!("{rule} 1")),
                 rule,
                 is_ranked,
+                standing: Standing { held, ..SOUND },
                 members,
             }
         },
@@ -90,7 +95,7 @@ proptest! {
             prop_assert_eq!(read.name.as_deref(), Some(was.name.as_str()));
             prop_assert_eq!(read.category.map(|category| category.as_str().to_owned()), was.category.clone());
             prop_assert_eq!((&read.rule, &read.rule_version), (&was.rule, &was.rule_version));
-            prop_assert_eq!(read.is_ranked, Some(was.is_ranked));
+            prop_assert_eq!((read.is_ranked, read.held), (Some(was.is_ranked), was.standing.held));
             prop_assert!(read.symbols.iter().eq(was.members.iter().map(|member| &member.symbol)));
         }
     }
@@ -102,15 +107,17 @@ proptest! {
         let form = if is_parquet { Form::Parquet } else { Form::Csv };
         let mut rows = rows_to(Place::Path(&file), form, members::COLUMNS).expect("opens");
         for universe in &exported.universes {
-            members::push_members(&mut rows, universe).expect("writes");
+            members::push_members(&mut rows, universe, exported.as_of).expect("writes");
         }
         rows.finish().expect("finishes");
         let read = read_export(&file).expect("reads");
         prop_assert!(read.faults.is_empty() && read.issues.is_empty(), "{:?} {:?}", read.faults, read.issues);
+        prop_assert_eq!(read.as_of, exported.as_of);
         for (read, was) in read.universes.iter().zip(&exported.universes) {
             prop_assert_eq!(Some(&read.id), was.id.as_ref());
             prop_assert_eq!(read.name.as_deref(), Some(was.name.as_str()));
             prop_assert_eq!((&read.rule, read.is_ranked), (&was.rule, Some(was.is_ranked)));
+            prop_assert_eq!(read.held, was.standing.held);
             prop_assert_eq!(read.category.map(|category| category.as_str().to_owned()), was.category.clone());
             prop_assert!(read.symbols.iter().eq(was.members.iter().map(|member| &member.symbol)));
         }
@@ -140,7 +147,7 @@ fn what_is_not_committed_leaves_the_file_as_it_was() {
     let file = place.path().join("universes.csv");
     std::fs::write(&file, "before").expect("writes");
     let mut rows = rows_to(Place::Path(&file), Form::Csv, members::COLUMNS).expect("opens");
-    rows.push(&[rows::Cell::Null; 10]).expect("writes");
+    rows.push(&[rows::Cell::Null; 15]).expect("writes");
     drop(rows);
     assert_eq!(std::fs::read_to_string(&file).expect("reads"), "before");
     let names: Vec<_> =
