@@ -10,6 +10,9 @@ use universe_core::{Symbol, UniverseId};
 use universe_store::{OverrideRecord, RunRecord, Store, StoreError};
 use uuid::Uuid;
 
+/// How many runs are searched for the one that held something; more work by hand than that is none.
+const RUNS_SEARCHED: u32 = 200;
+
 /// What a change waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -88,8 +91,13 @@ pub async fn pending_changes(
     let run = store.run_as_of(environment, Date::MAX, None).await?;
     let as_of = run.as_ref().and_then(|run| run.session);
     let is_asked = |id: &UniverseId| universe.is_none_or(|universe| universe == id);
+    let decided = match run {
+        // What is done by hand in between leaves what waits waiting.
+        Some(run) if run.kind() != RunRecord::SYNC => last_by_rules(store, environment).await?,
+        run => run,
+    };
     let mut changes: Vec<PendingChange> =
-        run.iter().flat_map(held_by).filter(|change| is_asked(&change.universe)).collect();
+        decided.iter().flat_map(held_by).filter(|change| is_asked(&change.universe)).collect();
     let mut members: BTreeMap<UniverseId, BTreeSet<Symbol>> = BTreeMap::new();
     for entry in store.override_list(environment).await? {
         let content = &entry.content;
@@ -115,6 +123,15 @@ pub async fn pending_changes(
         key(a).cmp(&key(b))
     });
     Ok(Pending { as_of, changes })
+}
+
+/// Finds the newest run that went by the rules; `None` where it is not among the last ones.
+async fn last_by_rules(store: &dyn Store, environment: &str) -> Result<Option<RunRecord>, StoreError> {
+    let has_decided = |run: &RunRecord| {
+        let is_over = matches!(run.status.as_str(), "completed" | "completed_with_errors" | "held");
+        is_over && !run.dry_run && run.kind() == RunRecord::SYNC
+    };
+    Ok(store.run_list(environment, RUNS_SEARCHED, 0).await?.into_iter().find(has_decided))
 }
 
 fn announced(entry: OverrideRecord) -> PendingChange {

@@ -145,6 +145,11 @@ fn what_a_run_held_is_to_come_as_well() {
             let reason = change["reason"].as_str().expect("a reason");
             assert!(reason.contains("5 in and 5 out of 10"), "{reason}");
         }
+        // Work by hand in between leaves it waiting.
+        let correction = json!({"universe": "mega_cap", "symbol": "MICA", "was_member": true, "from": FIRST,
+            "reason": "a test"});
+        assert_eq!(server.post("/api/v1/corrections", &correction.to_string()).is(200)["written"], true);
+        assert_eq!(server.get("/api/v1/universes/top_10/pending").is(200)["count"], 10);
         let words = server.place.run(&["list", "--pending"]).done();
         assert!(words.stdout.contains("approval") && words.stderr.contains(&run), "{words:?}");
         let approved = server.post(&format!("{ROUTES}/approve/{run}"), "").is(202);
