@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use universe_core::constituents::{Agreement, ConstituentRecord, agree};
+use universe_core::constituents::{Agreement, ConstituentRecord};
 use universe_core::plan::{
     Cause, ListChange, PastChange, PastInterval, Plan, PlannedPresent, RecordedInterval, plan_past,
 };
@@ -13,7 +13,7 @@ use universe_core::state::State;
 use universe_core::{Symbol, UniverseId};
 use universe_store::{KeptSource, MembershipRecord, Store, StoreError};
 
-use crate::index_sources::{alerts_of, list_as_of, session_on_or_after};
+use crate::index_sources::{alerts_of, list_as_of, session_on_or_after, together};
 use crate::restore::Agree;
 use crate::sync::{Standpoint, again_while_stale, apply, complete_by_hand, new_run, stand};
 use crate::{Ambient, SyncError, SyncOutcome, SyncRequest, Writing};
@@ -45,6 +45,8 @@ pub struct HistoryRequest<'a> {
     pub record: &'a ConstituentRecord,
     /// How many sources must agree where several are kept.
     pub quorum: usize,
+    /// Whether the source is no more, so that its silence is no news.
+    pub has_ended: bool,
 }
 
 /// Keeps what a source says, and makes what enough sources agree on the recorded past of the universe.
@@ -65,13 +67,14 @@ pub async fn import_history(
 ) -> Result<ImportedHistory, SyncError> {
     let environment = request.environment.as_str();
     let id = history.universe;
-    let kept = store.constituent_source_list(environment, id).await.map_err(SyncError::Observe)?;
-    let mut records: Vec<ConstituentRecord> = kept.into_iter().map(|source| source.record).collect();
-    records.retain(|kept| kept.source != history.record.source);
-    records.push(history.record.clone());
-    records.sort_by(|a, b| a.source.cmp(&b.source));
-    let agreement = agree(&records, history.quorum);
-    let sources: Vec<String> = records.iter().map(|record| record.source.clone()).collect();
+    let mut sources = store.constituent_source_list(environment, id).await.map_err(SyncError::Observe)?;
+    sources.retain(|kept| kept.record.source != history.record.source);
+    let HistoryRequest { record, quorum, has_ended, .. } = history;
+    let source = KeptSource { record: record.clone(), quorum, has_ended, loaded_at: ambient.now() };
+    sources.push(source.clone());
+    sources.sort_by(|a, b| a.record.source.cmp(&b.record.source));
+    let names: Vec<String> = sources.iter().map(|kept| kept.record.source.clone()).collect();
+    let agreement = together(sources, quorum);
     let started_at = ambient.now();
     again_while_stale(|| async {
         let Standpoint { mut state, session, observation } = stand(store, rules, request, None, started_at).await?;
@@ -79,7 +82,7 @@ pub async fn import_history(
         let is_new_list = state.imports.get(id) != Some(&list);
         state.imports.insert(id.clone(), list.clone());
         let mut plan = plan_imports(&observation, rules, &state, &[id.clone()].into());
-        plan.cause = Some(Cause::History { source: sources.join(" + ") });
+        plan.cause = Some(Cause::History { source: names.join(" + ") });
         plan.lists = is_new_list.then(|| ListChange { id: id.clone(), list: Some(list) }).into_iter().collect();
         let past =
             past_of(store, environment, id, &plan, &state, &agreement.record).await.map_err(SyncError::Observe)?;
@@ -92,8 +95,6 @@ pub async fn import_history(
         let is_declined = is_written && !is_nothing && !agreed_to(&plan);
         if is_written && !is_declined {
             // Kept first: a source that is kept and not applied yet is taken up by the next import.
-            let source =
-                KeptSource { record: history.record.clone(), quorum: history.quorum, loaded_at: ambient.now() };
             store.constituent_source_put(environment, id, &source).await.map_err(SyncError::Apply)?;
         }
         let was_written = is_written && !is_declined && !is_nothing;
@@ -103,7 +104,7 @@ pub async fn import_history(
         Ok(ImportedHistory {
             outcome: SyncOutcome { run, plan, was_written, remarks: Vec::new(), ended_at: ambient.now() },
             agreement: agreement.clone(),
-            sources: sources.clone(),
+            sources: names.clone(),
             is_declined,
         })
     })

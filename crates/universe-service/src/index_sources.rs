@@ -1,11 +1,13 @@
 //! The kept sources of indexes: who is a constituent as of a session by all of them together, and which fell silent.
 
+use std::collections::BTreeSet;
+
 use jiff::civil::Date;
 use universe_core::constituents::{Agreement, ConstituentRecord, agree};
 use universe_core::plan::{Alert, AlertKind, ListChange};
 use universe_core::state::{ImportedList, State};
 use universe_core::{Symbol, UniverseId, is_session, next_session, sessions_between};
-use universe_store::{Store, StoreError};
+use universe_store::{KeptSource, Store, StoreError};
 
 /// Sources that end so many sessions ago say nothing of today: providers review their indexes every quarter.
 const SILENT_SESSIONS: u64 = 63;
@@ -23,8 +25,17 @@ pub async fn index_agreement(
     let Some(quorum) = kept.iter().max_by_key(|source| source.loaded_at).map(|source| source.quorum) else {
         return Ok(None);
     };
+    Ok(Some(together(kept, quorum)))
+}
+
+/// What sources say together; that one is silent which is no more is no news.
+pub(crate) fn together(kept: Vec<KeptSource>, quorum: usize) -> Agreement {
+    let is_over = |source: &&KeptSource| source.has_ended;
+    let ended: BTreeSet<String> = kept.iter().filter(is_over).map(|source| source.record.source.clone()).collect();
     let records: Vec<ConstituentRecord> = kept.into_iter().map(|source| source.record).collect();
-    Ok(Some(agree(&records, quorum)))
+    let mut agreement = agree(&records, quorum);
+    agreement.stopped.retain(|stopped| !ended.contains(&stopped.source));
+    agreement
 }
 
 /// Returns an alert for each source that stopped changing, and one where all of them ended long ago.

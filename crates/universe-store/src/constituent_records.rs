@@ -14,6 +14,8 @@ pub struct KeptSource {
     pub record: ConstituentRecord,
     /// How many sources had to agree when it was imported.
     pub quorum: usize,
+    /// Whether the source is no more, so that its silence is no news.
+    pub has_ended: bool,
     /// When it was imported.
     pub loaded_at: Timestamp,
 }
@@ -25,19 +27,21 @@ pub(crate) struct SourceContent {
     record: ConstituentRecord,
     #[serde(default = "quorum_default")]
     quorum: usize,
+    #[serde(default)]
+    has_ended: bool,
 }
 
 impl KeptSource {
     /// Returns what is written of it beside its keys and its instant.
     pub(crate) fn content(&self) -> SourceContent {
-        SourceContent { record: self.record.clone(), quorum: self.quorum }
+        SourceContent { record: self.record.clone(), quorum: self.quorum, has_ended: self.has_ended }
     }
 }
 
 impl SourceContent {
     /// Returns what was kept at an instant.
     pub(crate) fn kept(self, loaded_at: Timestamp) -> KeptSource {
-        KeptSource { record: self.record, quorum: self.quorum, loaded_at }
+        KeptSource { record: self.record, quorum: self.quorum, has_ended: self.has_ended, loaded_at }
     }
 }
 

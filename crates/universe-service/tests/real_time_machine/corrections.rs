@@ -46,7 +46,7 @@ pub(crate) async fn import(
     ambient: &ManualAmbient,
 ) {
     let id = index();
-    let history = HistoryRequest { universe: &id, name: None, record, quorum: 1 };
+    let history = HistoryRequest { universe: &id, name: None, record, quorum: 1, has_ended: false };
     let request = request(Some(session), Holds::Release);
     let imported =
         import_history(store, rules, &request, history, ambient, &|_| true).await.expect("a history without faults");

@@ -108,6 +108,7 @@ pub async fn sources_are_kept_side_by_side(subject: &Subject) {
     let record = |source: &str, by: Date, number: u32| KeptSource {
         record: content(source, by),
         quorum: 1 + number as usize,
+        has_ended: number == 1,
         loaded_at: instant(number),
     };
     let (store, id) = (subject.store(), universe("stock_universe:index_sp500"));

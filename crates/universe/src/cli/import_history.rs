@@ -29,7 +29,8 @@ pub(crate) async fn run(global: &Global, config: &Config, command: &ImportHistor
     let question = Question::new(command.yes);
     let agree = |plan: &Plan| !rewrites(plan) || question.ask(plan);
     let quorum = command.quorum as usize;
-    let history = HistoryRequest { universe: &universe, name: command.name.as_deref(), record: &record, quorum };
+    let (name, has_ended) = (command.name.as_deref(), command.ended);
+    let history = HistoryRequest { universe: &universe, name, record: &record, quorum, has_ended };
     let imported = import_history(&*store, &rules, &request, history, &Surroundings, &agree).await?;
     question.refuse_unasked()?;
     print(global, command, &universe, &imported, &issues)?;

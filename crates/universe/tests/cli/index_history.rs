@@ -132,6 +132,12 @@ fn a_source_that_fell_silent_is_an_alarm_that_stays() {
             (&findings()[0]["severity"], &findings()[0]["universe"]),
             (&json!("warning"), &json!("stock_universe:index_sp500"))
         );
+        // Somebody knows that it is no more.
+        let base = ["--baseline", "base.csv", "--until", "2024-01-02"];
+        import(&place, "old.csv", &[&base[..], &["--ended"]].concat());
+        assert_eq!(findings(), [] as [Value; 0]);
+        import(&place, "old.csv", &base);
+        assert_eq!(findings().len(), 1);
         // It speaks again.
         place.write("old.csv", format!("date,action,symbol\n2023-01-03,add,MEGA\n{news}"));
         import(&place, "old.csv", &["--baseline", "base.csv", "--until", "2024-01-02"]);

@@ -121,6 +121,9 @@ pub(crate) struct ImportHistory {
     /// The last day that the source speaks for, instead of the last one in the file
     #[arg(long, value_name = "DATE", value_parser = day)]
     pub(crate) until: Option<Date>,
+    /// The source is no more: that it is silent after its last day is no alarm
+    #[arg(long)]
+    pub(crate) ended: bool,
     /// How many sources must agree, where several speak
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) quorum: u32,
