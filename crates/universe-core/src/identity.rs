@@ -156,19 +156,29 @@ pub fn carry_over(seen: &mut Observation, changes: &[SymbolChange]) {
             (None, Some(_)) => (seen.listing_date[new], seen.first_seen_session[new]) = (None, None),
             (_, None) => {}
         }
-        let is_known = seen.shares[new].is_some() || seen.recorded_cap[new].is_some_and(|cap| cap.0 > 0);
-        if !is_known && is_continued(seen.close[old].map(|p| p.dollars()), seen.close[new].map(|p| p.dollars())) {
+        if !is_cap_known(seen, new)
+            && is_continued(seen.close[old].map(|p| p.dollars()), seen.close[new].map(|p| p.dollars()))
+        {
             seen.shares[new] = seen.shares[old];
         }
         seen.sector.fill(new, old);
         seen.industry.fill(new, old);
     }
-    // Who left a symbol to another is no newcomer; whatever else is known under it may be of the other already.
+    // Who left a symbol to another is no newcomer. What else is known under the symbol may be the other one's already;
+    // the shares are not where they and the last cap tell of a price that goes on.
     for (old, new) in taken_over(seen, changes, None) {
         let Some((old, new)) = seen.position(&old).zip(new.and_then(|new| seen.position(&new))) else { continue };
         seen.listing_date[new] = seen.listing_date[old].min(seen.listing_date[new]);
         seen.first_seen_session[new] = seen.first_seen_session[old].min(seen.first_seen_session[new]);
+        let last_close = seen.recorded_cap[old].zip(seen.shares[old]).map(|(cap, shares)| cap.0 as f64 / shares as f64);
+        if !is_cap_known(seen, new) && is_continued(last_close, seen.close[new].map(|price| price.dollars())) {
+            seen.shares[new] = seen.shares[old];
+        }
     }
+}
+
+fn is_cap_known(seen: &Observation, at: usize) -> bool {
+    seen.shares[at].is_some() || seen.recorded_cap[at].is_some_and(|cap| cap.0 > 0)
 }
 
 fn is_shown(seen: &Observation, symbol: &Symbol) -> bool {

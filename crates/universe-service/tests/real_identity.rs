@@ -109,3 +109,92 @@ async fn fiserv_stays_in_its_universes_as_fi() {
     assert_eq!(spans[1], "FI 2023-06-07 .. renamed ");
     assert!(spans[0].starts_with("FISV 2023-06-05 2023-06-07 ") && spans[0].ends_with(" renamed"), "{spans:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn brookfield_goes_on_as_bn_and_its_manager_is_bam() {
+    let Some(file) = quarter("2022q4") else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = embedded(&folder).await;
+    live_through(&*store, file, date(2022, 12, 8), date(2022, 12, 16)).await;
+    let day = date(2022, 12, 12);
+    let found = changes(&*store).await;
+    assert!(found.contains(&renamed(day, "BAM", "BN")), "{found:?}");
+    let universe = "stock_universe:large_cap";
+    let [bn, bam] = [spans(&*store, "BN", universe).await, spans(&*store, "BAM", universe).await];
+    assert!(bn[0].starts_with("BAM 2022-12-08 2022-12-12 ") && bn[0].ends_with(" renamed"), "{bn:?}");
+    // The source has no cap of BN for two sessions, and then one.
+    assert!(bn[1].starts_with("BN 2022-12-1"), "{bn:?}");
+    // The manager was no member before.
+    assert!(!bam.is_empty() && bam.iter().all(|span| span.starts_with("BAM 2022-12-1")), "{bam:?}");
+}
+
+/// Symbol changes of two years that everybody knows, as far as the files show them: the first session, the old and the
+/// new symbol; nothing where the symbol was given to somebody else.
+const KNOWN: &[(&str, &str, &str)] = &[
+    ("2022-01-10", "WLTW", "WTW"),
+    ("2022-02-17", "VIAC", "PARA"),
+    ("2022-02-17", "VIACA", "PARAA"),
+    ("2022-02-17", "VIACP", "PARAP"),
+    ("2022-02-23", "ALTM", "KNTK"),
+    ("2022-03-15", "HFC", "DINO"),
+    ("2022-04-01", "JW.A", "WLY"),
+    ("2022-04-01", "JW.B", "WLYB"),
+    ("2022-05-10", "BLL", "BALL"),
+    ("2022-06-09", "FB", "META"),
+    ("2022-06-28", "ANTM", "ELV"),
+    ("2022-09-02", "CDEV", "PR"),
+    ("2022-09-07", "ELY", "MODG"),
+    ("2022-09-08", "IIVI", "COHR"),
+    ("2022-09-26", "ROLL", "RBC"),
+    ("2022-10-04", "BHVN", ""),
+    ("2022-11-08", "NLOK", "GEN"),
+    ("2022-12-12", "BAM", "BN"),
+    ("2022-12-15", "FBHS", "FBIN"),
+    ("2023-04-04", "CR", "CXT"),
+    ("2023-04-21", "MSGE", "SPHR"),
+    ("2023-05-16", "PKI", "RVTY"),
+    ("2023-06-07", "FISV", "FI"),
+    ("2023-07-06", "ORCC", "OBDC"),
+    ("2023-07-10", "RE", "EG"),
+    ("2023-08-14", "HHC", "HHH"),
+    ("2023-08-30", "ABC", "COR"),
+    ("2023-09-01", "SCHN", "RDUS"),
+    ("2023-09-12", "WWE", "TKO"),
+    ("2023-10-25", "MNR", ""),
+    ("2023-11-06", "OSTK", "BYON"),
+];
+
+/// Companies that were bought or failed, and shells that became what they were merged with: none of them goes on.
+const ENDED: &[&str] = &[
+    "TWTR", "CTXS", "CERN", "XLNX", "INFO", "NLSN", "ABMD", "SIVB", "SBNY", "FRC", "BBBY", "VMW", "SGEN", "HZNP",
+    "LGTO", "IVAN", "CENQ", "APSG", "PONO", "DNAC",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_symbol_changes_of_two_years_are_found() {
+    // The quarter with most of the hard ones is always looked at; all of them take minutes.
+    let is_long = std::env::var_os("UNIVERSE_LONG_TESTS").is_some_and(|value| value == "1");
+    let (from, to) =
+        if is_long { (date(2022, 1, 1), date(2023, 12, 31)) } else { (date(2022, 9, 1), date(2022, 9, 27)) };
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = embedded(&folder).await;
+    let ambient = ManualAmbient::starting(date(2024, 1, 1));
+    store.migrate(ambient.now()).await.expect("migrated");
+    for name in ["2022q1", "2022q2", "2022q3", "2022q4", "2023q1", "2023q2", "2023q3", "2023q4"] {
+        let Some(file) = quarter(name) else { return };
+        if is_long || name == "2022q3" {
+            load_snapshots(&*store, &[file], Some(from), Some(to), &ambient, &|_| {}).await.expect("loaded");
+        }
+    }
+    let found = changes(&*store).await;
+    let symbol = |text: &str| Symbol::from_stored(text);
+    for (day, old, new) in KNOWN {
+        let date: Date = day.parse().expect("a date");
+        let change = SymbolChange { date, from: symbol(old), to: Some(symbol(new)).filter(|_| !new.is_empty()) };
+        assert!(!(from < date && date <= to) || found.contains(&change), "{day} {old} {new}");
+    }
+    for old in ENDED {
+        assert!(found.iter().all(|change| change.from != symbol(old)), "{old}: {found:?}");
+    }
+    eprintln!("{} changes from {from} to {to}", found.len());
+}

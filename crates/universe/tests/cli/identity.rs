@@ -109,8 +109,52 @@ fn a_table_of_symbol_changes_wins() {
         );
         let again = place.run(&["load", "symbol-changes", "changes.csv"]).done();
         assert!(again.stdout.contains(" 0 "), "{}", again.stdout);
+        // A later table tells of the same event, and wins.
+        let third = next_session(second);
+        place.write("later.csv", format!("old_symbol,new_symbol,date\nMEGC,NEWB,{third}\n"));
+        place.run(&["load", "symbol-changes", "later.csv"]).done();
+        let known_as = json!([
+            {"symbol": "MEGC", "from": null, "until": third},
+            {"symbol": "NEWB", "from": third, "until": null},
+        ]);
+        assert_eq!(self::history(&place, "MEGC", &[])["also_known_as"], known_as);
         place.write("bad.csv", "symbol,date\nA,2024-01-02\n");
         place.run(&["load", "symbol-changes", "bad.csv"]).refused(1, &["missing old_symbol, new_symbol"]);
+    }
+}
+
+#[test]
+fn what_was_known_of_symbols_is_answered_again() {
+    for place in Place::on_both_stores() {
+        first_day(&place);
+        let second = next_session(FIRST);
+        load_with(&place, second, &without("MEGB"), &row(&of("MEGB")).replacen("MEGB", "NEWB", 1));
+        place.run(&["sync"]).done();
+        let runs = place.run(&["runs", "--format", "json"]).done().json();
+        let known_at = runs[0]["finished_at"].as_str().expect("an instant").to_owned();
+        // What was found is taken back: MEGB ended, and NEWB is somebody else.
+        place.write("changes.csv", format!("old_symbol,new_symbol,date\nMEGB,,{second}\n"));
+        place.run(&["load", "symbol-changes", "changes.csv"]).done();
+
+        let first = FIRST.to_string();
+        let then: [&[&str]; 2] = [&[], &["--known-at", &known_at]];
+        let show = ["show", "top_10", "--as-of", &first, "--format", "json"];
+        let later = then.map(|more| place.run(&[&show[..], more].concat()).done().json()["later_symbols"].clone());
+        assert_eq!(later, [json!({}), json!({"MEGB": "NEWB"})]);
+        let known_as = then.map(|more| {
+            let history = history(&place, "NEWB", more);
+            history["also_known_as"].as_array().expect("symbols").len()
+        });
+        assert_eq!(known_as, [1, 2]);
+        let why = then.map(|more| place.run(&[&["explain", "MEGB", "top_10"], more].concat()).done().stdout);
+        let said = format!("MEGB is NEWB since {second}");
+        assert_eq!(why.map(|why| why.contains(&said)), [false, true]);
+        let since = then.map(|more| {
+            let shown = place.run(&[&["show", "top_10", "--format", "json"], more].concat()).done().json();
+            let members = shown["members"].as_array().expect("members").clone();
+            members.iter().find(|member| member["symbol"] == "NEWB").expect("a member")["since"].clone()
+        });
+        assert_eq!(since, [json!(second), json!(FIRST)], "and so is since when");
     }
 }
 

@@ -20,7 +20,7 @@ const SAME_YEAR_VOLUME_FACTOR: f64 = 30.0;
 const SAME_SIZE_PRICE_FACTOR: f64 = 1.05;
 
 /// With nothing but size in common, neither volume may be more than so many times the other.
-const SAME_SIZE_VOLUME_FACTOR: f64 = 10.0;
+const SAME_SIZE_VOLUME_FACTOR: f64 = 4.0;
 
 /// With nothing but size in common, a company must be so large: so few come in one day that none is like another.
 const SAME_SIZE_CAP_MIN: i64 = 1_000_000_000;
@@ -116,7 +116,7 @@ impl<'a, 'n> Pairing<'a, 'n> {
                 && old.may_be_of_class(new)
                 && follows(old, new, GAP_SNAPSHOTS_MAX)
         };
-        let is_meant = |side: &Side<'_>| !names.is_shell(side);
+        let is_meant = |side: &Side<'_>| !names.may_be_shell(side);
         self.take(is_meant, |old, new| is_within(SAME_LINE_PRICE_FACTOR, old.close, new.close) && fits(old, new));
         self.take(is_meant, |old, new| is_continued(old.close, new.close) && fits(old, new));
     }

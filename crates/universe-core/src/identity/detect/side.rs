@@ -9,7 +9,7 @@ use crate::{Observation, Price, SecurityType, SnapshotRow, Symbol, Usd};
 const SAME_SHARES: (f64, f64) = (1e-6, 2.0);
 
 /// Shares that are a multiple of this say nothing: companies that were founded to be merged have the same ones.
-const ROUND_SHARES: i64 = 500;
+const ROUND_SHARES: i64 = 250;
 
 /// How the shares of trusts and funds are called.
 const SHARES_OF_TRUST: &str = "shares of beneficial";
