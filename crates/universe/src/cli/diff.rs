@@ -14,10 +14,10 @@ pub(crate) async fn run(global: &Global, config: &Config, command: &Diff) -> any
     let universe = command.universe.clone();
     let compared = match (&command.with, &command.from, &command.to) {
         (Some(with), None, None) => {
-            Compared::Universes { universe, with: with.clone(), as_of: command.as_of, known_at: None }
+            Compared::Universes { universe, with: with.clone(), as_of: command.as_of, known_at: command.known_at }
         }
         (None, Some(from), Some(to)) if command.as_of.is_none() => {
-            Compared::Moments { universe, from: Moment::read(from), to: Moment::read(to), known_at: None }
+            Compared::Moments { universe, from: Moment::read(from), to: Moment::read(to), known_at: command.known_at }
         }
         _ => {
             let what = "give two days or runs to compare, or --with UNIVERSE and perhaps --as-of DATE";
@@ -50,6 +50,8 @@ pub(crate) async fn run(global: &Global, config: &Config, command: &Diff) -> any
         }
     };
     (data["added"], data["removed"]) = (json!(added), json!(removed));
+    (data["before"], data["after"]) = (json!(difference.before), json!(difference.after));
+    data["remarks"] = json!(difference.remarks);
     output::print(global, &data, || {
         let row = |what: &str, symbol: &Symbol| vec![what.to_owned(), symbol.to_string()];
         let rows = added.iter().map(|s| row("added", s)).chain(removed.iter().map(|s| row("removed", s)));

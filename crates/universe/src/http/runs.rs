@@ -72,6 +72,10 @@ pub(crate) struct RunStatus {
     success: bool,
     job_id: Uuid,
     run_id: Uuid,
+    /// What was done by hand (`rollback`, `import`, `import_history`, `correction`, `repair`, `load_universe`), whose
+    /// mode means nothing; missing where the rules were followed
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<String>,
     #[schema(value_type = RunMode)]
     mode: Mode,
     /// `pending`, `running`, `completed`, `completed_with_errors`, `held`, `failed` or `cancelled`
@@ -108,6 +112,10 @@ pub(crate) struct History {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct HistoryEntry {
     job_id: Uuid,
+    /// What was done by hand (`rollback`, `import`, `import_history`, `correction`, `repair`, `load_universe`), whose
+    /// mode means nothing; missing where the rules were followed
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<String>,
     #[schema(value_type = RunMode)]
     mode: Mode,
     status: String,
@@ -248,6 +256,7 @@ pub(crate) async fn list_runs(
     let total = app.daemon.store.run_count(&app.daemon.environment).await?;
     let jobs = runs.into_iter().map(|run| HistoryEntry {
         job_id: run.run_id,
+        kind: kind_of(&run),
         mode: run.mode,
         created_at: run.created_at,
         start_time: run.started_at,
@@ -374,6 +383,11 @@ pub(super) async fn status_of_run(app: &App, job_id: &str) -> Result<RunStatus, 
     find(app, job_id).await.map(status_of)
 }
 
+/// Returns what was done by hand; `None` for a run of the rules.
+fn kind_of(run: &RunRecord) -> Option<String> {
+    Some(run.kind()).filter(|kind| *kind != RunRecord::SYNC).map(str::to_owned)
+}
+
 fn status_of(run: RunRecord) -> RunStatus {
     let is_running = run.status == "running";
     let duration_seconds = run.duration_seconds();
@@ -382,6 +396,7 @@ fn status_of(run: RunRecord) -> RunStatus {
         success: true,
         job_id: run.run_id,
         run_id: run.run_id,
+        kind: kind_of(&run),
         mode: run.mode,
         session: run.session,
         created_at: run.created_at,

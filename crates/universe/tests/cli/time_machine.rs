@@ -275,6 +275,14 @@ fn runs_and_universes_are_compared() {
         let between = place.run(&["diff", "top_10", &id(1), &id(0)[..30], "--format", "json"]).done().json();
         assert_eq!((texts(&between["added"]), texts(&between["removed"])), (vec!["LARH".into()], vec!["LARB".into()]));
         assert_eq!((&between["from"], &between["to"]), (&json!(id(1)), &json!(id(0))));
+        let sides = place.run(&["diff", "top_10", "2023-12-29", "2024-01-06", "--format", "json"]).done().json();
+        let standing = |side: &str| (sides[side]["is_point_in_time"].clone(), sides[side]["as_of"].clone());
+        assert_eq!(standing("before"), (json!(false), json!("2023-12-29")), "before the first record");
+        assert_eq!(standing("after"), (json!(false), json!("2024-01-05")), "no session, and not synchronized");
+        assert_eq!(sides["remarks"].as_array().map(Vec::len), Some(3), "{sides}");
+        let known_at = runs[1]["finished_at"].as_str().expect("an instant");
+        let days = ["diff", "top_10", "2024-01-02", "2024-01-03", "--known-at", known_at, "--format", "json"];
+        assert_eq!(place.run(&days).done().json()["added"], json!([]), "the second run was not known yet");
         let with = ["diff", "top_10", "--with", "mega_cap", "--as-of", &FIRST.to_string(), "--format", "json"];
         let with = place.run(&with).done().json();
         assert_eq!((texts(&with["added"]), texts(&with["removed"])), (vec![], vec!["LARA".into(), "LARB".into()]));

@@ -69,6 +69,9 @@ fn memberships_go_back_to_what_a_run_left() {
         assert_eq!(members, then);
         let runs = server.place.run(&["runs", "--limit", "1", "--format", "json"]).done().json();
         assert_eq!((&runs[0]["run_id"], &runs[0]["triggered_by"]), (&done["job_id"], &json!("api")));
+        let told = server.get("/api/processing/cache-sync/history?limit=2").is(200);
+        assert_eq!((&told["jobs"][0]["kind"], &told["jobs"][0]["mode"]), (&json!("rollback"), &json!("full")));
+        assert!(told["jobs"][1].get("kind").is_none(), "a run of the rules is as it always was: {told}");
         let again = server.post(ROLLBACKS, &json!({"to": first, "universes": ["top_10"]}).to_string()).is(200);
         assert_eq!((&again["written"], &again["universes"]), (&json!(false), &json!([])));
         // And forward again.

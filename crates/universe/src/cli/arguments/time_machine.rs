@@ -33,6 +33,9 @@ pub(crate) struct Diff {
     /// The session that both are compared as of
     #[arg(long, value_name = "DATE", value_parser = day, requires = "with")]
     pub(crate) as_of: Option<Date>,
+    /// What was known at this instant (2024-01-03T12:00:00Z); a run says itself what was known
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    pub(crate) known_at: Option<Timestamp>,
 }
 
 #[derive(Args)]
