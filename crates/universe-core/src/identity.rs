@@ -32,11 +32,13 @@ pub struct SymbolChange {
 }
 
 impl SymbolChange {
-    /// Returns whether both tell of one event, perhaps differently.
+    /// Returns whether both tell of one event, perhaps differently: one of them the wrong way round.
     #[must_use]
     pub fn is_about(&self, other: &Self) -> bool {
         let days = (self.date - other.date).get_days().abs();
-        days <= SAME_EVENT_DAYS && (self.from == other.from || (self.to.is_some() && self.to == other.to))
+        let is_reverse = self.to.as_ref() == Some(&other.from) && other.to.as_ref() == Some(&self.from);
+        let is_like = self.from == other.from || (self.to.is_some() && self.to == other.to);
+        (days <= SAME_EVENT_DAYS && is_like) || (days == 0 && is_reverse)
     }
 }
 

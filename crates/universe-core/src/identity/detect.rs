@@ -34,16 +34,19 @@ const BROKEN_PRICE_FACTOR: f64 = 1.25;
 /// already, by a table above all, is not proposed again.
 #[must_use]
 pub fn detect(known: &Observation, snapshot: &Snapshot, recorded: &[SymbolChange]) -> Vec<SymbolChange> {
+    let came: Vec<Side<'_>> = snapshot.rows.iter().filter_map(|row| newcomer(known, row)).collect();
+    if came.is_empty() {
+        return Vec::new();
+    }
+    let taken_over: Vec<Side<'_>> = snapshot.rows.iter().filter_map(|row| former_owner(known, row)).collect();
+    let returned: Vec<&Symbol> =
+        came.iter().filter(|side| is_of_another(known, side)).map(|side| side.symbol).collect();
+    let given_away: Vec<&Symbol> = taken_over.iter().map(|side| side.symbol).collect();
     let shown: BTreeSet<&Symbol> = snapshot.rows.iter().map(|row| &row.listing.symbol).collect();
     let gone: Vec<Side<'_>> = (0..known.len())
         .filter(|at| known.sessions_absent[*at] <= GAP_SNAPSHOTS_MAX && !shown.contains(&known.symbol[*at]))
         .filter_map(|at| side_of_known(known, at))
         .collect();
-    let came: Vec<Side<'_>> = snapshot.rows.iter().filter_map(|row| newcomer(known, row)).collect();
-    let taken_over: Vec<Side<'_>> = snapshot.rows.iter().filter_map(|row| former_owner(known, row)).collect();
-    let returned: Vec<&Symbol> =
-        came.iter().filter(|side| is_of_another(known, side)).map(|side| side.symbol).collect();
-    let given_away: Vec<&Symbol> = taken_over.iter().map(|side| side.symbol).collect();
 
     let names = Names::of(known, snapshot);
     let mut pairing = Pairing::new(taken_over, came, &names);
@@ -78,19 +81,18 @@ pub fn detect(known: &Observation, snapshot: &Snapshot, recorded: &[SymbolChange
 
 /// Returns the side of a row whose symbol is new, or so new that only now more is known of it than a price.
 fn newcomer<'a>(known: &'a Observation, row: &'a SnapshotRow) -> Option<Side<'a>> {
-    let side = side_of_row(row)?;
-    if former_owner(known, row).is_some() {
-        return Some(side);
-    }
-    let Some(at) = known.position(side.symbol) else { return Some(side) };
-    if !known.is_active[at] || known.sessions_absent[at] >= DELISTED_AFTER_ABSENCES {
-        return Some(side);
-    }
+    let at = known.position(&row.listing.symbol).filter(|at| is_listed(known, *at));
+    let Some(at) = at.filter(|_| former_owner(known, row).is_none()) else { return side_of_row(row) };
     // Two of three newcomers have no cap on their first day; with the cap the shares are known, and tell most.
     let first_seen = known.first_seen_session[at]?;
     let age = sessions_between(first_seen, known.session)?;
     let was_unknown = known.shares[at].is_none_or(|shares| shares <= 0);
-    (was_unknown && side.shares.is_some()).then_some(Side { age, first_seen: Some(first_seen), ..side })
+    let side = side_of_row(row).filter(|side| was_unknown && side.shares.is_some())?;
+    Some(Side { age, first_seen: Some(first_seen), ..side })
+}
+
+fn is_listed(known: &Observation, at: usize) -> bool {
+    known.is_active[at] && known.sessions_absent[at] < DELISTED_AFTER_ABSENCES
 }
 
 /// Counts the sessions from one to another, both of them; `None` when there are too many for a newcomer.
@@ -108,15 +110,16 @@ fn sessions_between(first: Date, last: Date) -> Option<u16> {
 /// Returns the listing that a symbol stood for until now, where the snapshot shows it for a new one without a gap:
 /// the year of its public offering is a new one, and neither price nor shares go on.
 fn former_owner<'a>(known: &'a Observation, row: &'a SnapshotRow) -> Option<Side<'a>> {
-    let at = known.position(&row.listing.symbol)?;
-    let (before, after) = (side_of_known(known, at)?, side_of_row(row)?);
-    let is_listed = known.is_active[at] && before.absent < DELISTED_AFTER_ABSENCES;
+    let at = known.position(&row.listing.symbol).filter(|at| is_listed(known, *at))?;
     // Sources correct these years often; a new listing's is this year, or the last one in January.
-    let new_year = after.ipo_year.filter(|year| known.session.year() - 1 <= *year)?;
-    let is_offered = before.ipo_year.is_none_or(|old_year| old_year < new_year);
+    let new_year = row.listing.ipo_year.filter(|year| known.session.year() - 1 <= *year)?;
+    if known.ipo_year[at].is_some_and(|old_year| new_year <= old_year) {
+        return None;
+    }
+    let (before, after) = (side_of_known(known, at)?, side_of_row(row)?);
     let has_other_shares = before.shares.is_some() && !before.has_shares_of(&after);
     let is_broken = before.close.is_some() && !is_within(BROKEN_PRICE_FACTOR, before.close, after.close);
-    (is_listed && is_offered && has_other_shares && is_broken).then_some(before)
+    (has_other_shares && is_broken).then_some(before)
 }
 
 /// Whether a symbol that comes back is another company's: by name, and by a long gap or another price.

@@ -421,6 +421,7 @@ fn what_is_recorded_is_not_proposed_again() {
         // A table says that nobody goes on as FB's successor, or that somebody else became META.
         (change(DAY, "FB", ""), 0),
         (change(DAY, "MVRS", "META"), 0),
+        (change(DAY, "META", "FB"), 0),
         (change(date(2020, 6, 1), "FB", "META"), 1),
     ] {
         assert_eq!(detect(&before, &after, std::slice::from_ref(&recorded)).len(), count, "{recorded:?}");
