@@ -28,12 +28,27 @@ pub enum Moment {
 }
 
 impl Moment {
-    /// Reads a moment: a day where the text is one, else a run.
-    #[must_use]
-    pub fn read(text: &str) -> Self {
-        text.parse().map_or_else(|_| Self::Run(text.to_owned()), Self::Day)
+    /// Reads a moment: a day, or what may be the beginning of a run's id.
+    ///
+    /// # Errors
+    /// When it is neither: a mistyped day is not looked for among the runs.
+    pub fn read(text: &str) -> Result<Self, NoMoment> {
+        if let Ok(day) = text.parse() {
+            return Ok(Self::Day(day));
+        }
+        let may_stand = |(at, byte): (usize, u8)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        };
+        let is_id = (1..=36).contains(&text.len()) && text.bytes().enumerate().all(may_stand);
+        if is_id { Ok(Self::Run(text.to_owned())) } else { Err(NoMoment(text.to_owned())) }
     }
 }
+
+/// A text that names no moment.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is neither a day such as 2024-01-02 nor the id of a run")]
+pub struct NoMoment(pub String);
 
 /// What is compared.
 #[derive(Clone, Debug)]
@@ -221,5 +236,22 @@ impl Sides<'_> {
             standing,
         };
         Ok(Side { members: members.into_iter().map(|member| member.symbol).collect(), told, remarks })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistyped_day_is_no_run() {
+        let run = |text: &str| Ok(Moment::Run(text.to_owned()));
+        for text in ["01a1", "01a1f972-9b13", "01A1F972-9B13-73E8-9771-F932D773BADF", "12345678"] {
+            assert!(Moment::read(text) == run(text) || matches!(Moment::read(text), Ok(Moment::Day(_))), "{text}");
+        }
+        assert_eq!(Moment::read("2024-01-02"), Ok(Moment::Day(jiff::civil::date(2024, 1, 2))));
+        for text in ["2024-02-30", "-9999-01-01", "yesterday", "", "01a1f972-9b13-73e8-9771-f932d773badf0"] {
+            assert_eq!(Moment::read(text), Err(NoMoment(text.to_owned())));
+        }
     }
 }

@@ -45,7 +45,7 @@ mod worker;
 pub use adoption::{AdoptionPlan, PresentRules, plan_adoption};
 pub use alerts::{Alerts, RaisedAlert, Severity, alerts};
 pub use ambient::Ambient;
-pub use compare::{CompareError, Compared, ComparedSide, Difference, Moment, compare};
+pub use compare::{CompareError, Compared, ComparedSide, Difference, Moment, NoMoment, compare};
 pub use correct::{Correction, correct};
 pub use daemon::{Daemon, RelayState, RuleSource};
 pub use error::{LoadError, SyncError};

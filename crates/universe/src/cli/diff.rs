@@ -17,7 +17,7 @@ pub(crate) async fn run(global: &Global, config: &Config, command: &Diff) -> any
             Compared::Universes { universe, with: with.clone(), as_of: command.as_of, known_at: command.known_at }
         }
         (None, Some(from), Some(to)) if command.as_of.is_none() => {
-            Compared::Moments { universe, from: Moment::read(from), to: Moment::read(to), known_at: command.known_at }
+            Compared::Moments { universe, from: moment(from)?, to: moment(to)?, known_at: command.known_at }
         }
         _ => {
             let what = "give two days or runs to compare, or --with UNIVERSE and perhaps --as-of DATE";
@@ -59,6 +59,10 @@ pub(crate) async fn run(global: &Global, config: &Config, command: &Diff) -> any
     })?;
     output::remark(global, &format!("{} added, {} removed", added.len(), removed.len()));
     Ok(EXIT_DONE)
+}
+
+fn moment(text: &str) -> anyhow::Result<Moment> {
+    Moment::read(text).map_err(|error| Usage(error.to_string()).into())
 }
 
 /// A moment as programs read it: the day that was given, or the whole id of the run.

@@ -116,17 +116,8 @@ fn compared(universe: String, between: Between) -> Result<Compared, Problem> {
     }
 }
 
-/// Reads a moment; what cannot even be the beginning of a run's id was meant as a day.
 fn moment(text: &str) -> Result<Moment, Problem> {
-    let moment = Moment::read(text);
-    let is_id = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-') && text.len() <= 36;
-    match &moment {
-        Moment::Run(run) if !is_id(run) || run.is_empty() => {
-            let detail = format!("{text:?} is neither a day such as 2024-01-02 nor the id of a run");
-            Err(Problem::bad_request("query", detail))
-        }
-        Moment::Run(_) | Moment::Day(_) => Ok(moment),
-    }
+    Moment::read(text).map_err(|error| Problem::bad_request("query", error.to_string()))
 }
 
 /// A moment as it is answered: the day that was asked for, or the whole id of the run.

@@ -81,6 +81,7 @@ fn days_runs_and_universes_are_compared_as_on_the_command_line() {
         // As it was known before anything was.
         let early = changes(&format!("from={first}&to={second}&known_at=2020-01-01T00:00:00Z"));
         assert_eq!((&early["added"], &early["before"]["count"]), (&json!([]), &json!(0)));
+        same_as(&early, &diff(&[&first, &second, "--known-at", "2020-01-01T00:00:00Z"]));
 
         let known = server.get(&format!("{path}?from={first}&to={second}"));
         let etag = [("if-none-match", known.header("etag").expect("an entity tag"))];
@@ -123,6 +124,7 @@ fn comparisons_that_cannot_be_meant_are_refused() {
         "from=2024-01-02&to=2024-01-03&with=mega_cap",
         "from=2024-01-02&to=2024-01-03&as_of=2024-01-02",
         "from=yesterday&to=2024-01-02",
+        "from=2024-01-02&to=2024-02-30",
         "from=&to=",
         "with=mega_cap&as_of=soon",
         "with=mega_cap&known_at=2024-01-02",
@@ -131,6 +133,7 @@ fn comparisons_that_cannot_be_meant_are_refused() {
         refused(query, 400, "query");
     }
     refused(&format!("from={run}&to={run}&known_at=2024-01-02T00:00:00Z"), 400, "query");
+    server.place.run(&["diff", "top_10", "2024-01-02", "2024-02-30"]).refused(2, &["2024-02-30", "neither a day"]);
     refused("from=2024-01-02&to=beef0000", 404, "unknown-run");
     refused("from=2024-01-02&to=00000000-0000-0000-0000-000000000000", 404, "unknown-run");
     refused("from=2024-01-02&to=01", 404, "unknown-run");
