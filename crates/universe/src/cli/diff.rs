@@ -49,7 +49,7 @@ pub(crate) async fn run(global: &Global, config: &Config, command: &Diff) -> any
             json!({"universe": universe, "from": from, "to": to})
         }
     };
-    (data["added"], data["removed"]) = (json!(added), json!(removed));
+    (data["added"], data["removed"], data["renamed"]) = (json!(added), json!(removed), json!(difference.renamed));
     (data["before"], data["after"]) = (json!(difference.before), json!(difference.after));
     data["remarks"] = json!(difference.remarks);
     output::print(global, &data, || {

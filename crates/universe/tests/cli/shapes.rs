@@ -123,7 +123,8 @@ fn list_show_diff_and_validate_answer_as_agreed() {
         });
         assert_eq!(first, expected);
         let diff = place.run(&["diff", "top_10", "2024-01-01", "2024-01-02", "--format", "json"]).done();
-        check(&diff.json(), &["universe", "from", "to", "added", "removed"]);
+        let fields = ["universe", "from", "to", "added", "removed", "renamed", "before", "after", "remarks"];
+        check(&diff.json(), &fields);
         assert_eq!(diff.json()["added"].as_array().map(Vec::len), Some(10));
         let validate = place.run(&["validate", "--format", "json"]).done().json();
         assert_eq!(validate, json!({"checked": list.as_array().expect("a list").len(), "findings": []}));
