@@ -1,5 +1,6 @@
 //! Symbol changes from tables, from the API and from snapshots into the store, and histories that follow them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -162,25 +163,19 @@ pub async fn listing_history(
     Ok(ListingHistory { also_known_as, memberships, other_listings })
 }
 
-/// Returns the symbols that have another one today, in order, with that; by the symbol changes that are known, or were
-/// at an instant.
-///
-/// # Errors
-/// When the store cannot be read.
-pub async fn later_symbols(
-    store: &dyn Store,
-    symbols: &[&Symbol],
+/// Returns the symbols that have another one than as of a day by now, with that.
+pub(crate) fn later_symbols<'s>(
+    changes: &[SymbolChange],
+    symbols: impl IntoIterator<Item = &'s Symbol>,
     as_of: Date,
-    known_at: Option<Timestamp>,
-) -> Result<Vec<(Symbol, Symbol)>, StoreError> {
-    let changes = symbol_changes(store, known_at).await?;
-    let later = |symbol: &&Symbol| {
-        let last = identity(&changes, &tenure_at(&changes, symbol, as_of)).pop()?.symbol;
-        (last != **symbol).then(|| ((*symbol).clone(), last))
+) -> BTreeMap<Symbol, Symbol> {
+    let went: BTreeSet<&Symbol> =
+        changes.iter().filter(|change| as_of < change.date).map(|change| &change.from).collect();
+    let later = |symbol: &Symbol| {
+        let last = identity(changes, &tenure_at(changes, symbol, as_of)).pop()?.symbol;
+        (last != *symbol).then(|| (symbol.clone(), last))
     };
-    let mut found: Vec<(Symbol, Symbol)> = symbols.iter().filter_map(later).collect();
-    found.sort();
-    Ok(found)
+    symbols.into_iter().filter(|symbol| went.contains(symbol)).filter_map(later).collect()
 }
 
 /// Says under which symbol to ask where, as of a day, a listing does not have the asked one.

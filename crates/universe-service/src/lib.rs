@@ -51,9 +51,7 @@ pub use daemon::{Daemon, RelayState, RuleSource};
 pub use error::{LoadError, SyncError};
 pub use explain::{ExplainError, ExplainQuestion, Explanation, explain_membership};
 pub use history::{HistoryLine, HistoryQuestion, RecordedChange, UniverseHistory, universe_history};
-pub use identity::{
-    ListingHistory, keep_renamings, later_symbols, listing_history, load_symbol_changes, symbol_changes,
-};
+pub use identity::{ListingHistory, keep_renamings, listing_history, load_symbol_changes, symbol_changes};
 pub use index_history::{HistoryRequest, ImportedHistory, import_history};
 pub use index_sources::index_agreement;
 pub use integrity::{

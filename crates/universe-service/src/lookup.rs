@@ -6,10 +6,12 @@ use std::pin::Pin;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use universe_core::expression::{Address, SetExpression, SetExpressionError};
+use universe_core::identity::SymbolChange;
 use universe_core::rule::RuleSet;
 use universe_core::{Symbol, UniverseId, UniverseType, nearest, session_on_or_before};
 use universe_store::{MemberRecord, Store, StoreError};
 
+use crate::identity::later_symbols;
 use crate::{Footing, Past, Recorded, Standing};
 
 /// A question about the members of a universe.
@@ -40,6 +42,8 @@ pub struct Answer {
     pub as_of: Option<Date>,
     /// The members.
     pub members: Vec<MemberRecord>,
+    /// The members that have another symbol by now, with that.
+    pub later_symbols: BTreeMap<Symbol, Symbol>,
     /// The first session of which anything is recorded.
     pub known_since: Option<Date>,
     /// How far the answer can be trusted.
@@ -135,7 +139,8 @@ pub async fn look_up_in(
         _ => recorded,
     };
     let footing = recorded.footing(question).await.map_err(failed)?;
-    let lookup = Lookup { recorded, rules, known: &known, footing: &footing, question, detail };
+    let changes = recorded.symbol_changes(question).await.map_err(failed)?;
+    let lookup = Lookup { recorded, rules, known: &known, footing: &footing, changes: &changes, question, detail };
     if let SetExpression::Universe(address) = &expression {
         let id = resolve(address, &known, rules)?;
         return lookup.one(id, remarks).await;
@@ -147,6 +152,7 @@ pub async fn look_up_in(
         id: None,
         name: asked.to_owned(),
         as_of: session,
+        later_symbols: lookup.later_symbols(members.keys()),
         members: members.into_values().collect(),
         known_since,
         standing: footing.standing(session, known_since, held),
@@ -188,9 +194,10 @@ pub(crate) async fn one(
     id: UniverseId,
     question: Question<'_>,
     footing: &Footing,
+    changes: &[SymbolChange],
     detail: Detail,
 ) -> Result<Answer, LookupError> {
-    Lookup { recorded, rules, known: &[], footing, question, detail }.one(id, Vec::new()).await
+    Lookup { recorded, rules, known: &[], footing, changes, question, detail }.one(id, Vec::new()).await
 }
 
 /// What answers to one question have in common.
@@ -199,6 +206,8 @@ struct Lookup<'l> {
     rules: &'l RuleSet,
     known: &'l [UniverseId],
     footing: &'l Footing,
+    /// The symbol changes that were known; of now nobody asks for them.
+    changes: &'l [SymbolChange],
     /// Its day is a session.
     question: Question<'l>,
     detail: Detail,
@@ -216,11 +225,16 @@ struct Parts {
 }
 
 impl Lookup<'_> {
+    fn later_symbols<'s>(&self, symbols: impl IntoIterator<Item = &'s Symbol>) -> BTreeMap<Symbol, Symbol> {
+        self.question.as_of.map(|as_of| later_symbols(self.changes, symbols, as_of)).unwrap_or_default()
+    }
+
     /// Answers for one universe.
     async fn one(&self, id: UniverseId, mut remarks: Vec<String>) -> Result<Answer, LookupError> {
         let (question, footing) = (self.question, self.footing);
         let failed = |source| LookupError::Store { asked: id.to_string(), source };
-        let found = self.recorded.members(self.rules, &id, question, self.detail).await.map_err(failed)?;
+        let found =
+            self.recorded.members(self.rules, &id, question, self.detail, self.changes).await.map_err(failed)?;
         let Some(found) = found else {
             return Err(LookupError::Unknown { asked: id.to_string(), hint: hint(id.key(), self.known.iter()) });
         };
@@ -238,6 +252,7 @@ impl Lookup<'_> {
             name: found.universe.name,
             id: Some(id),
             as_of: found.as_of,
+            later_symbols: self.later_symbols(found.members.iter().map(|member| &member.symbol)),
             members: found.members,
             known_since: found.known_since,
             standing,

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use jiff::civil::Date;
+use universe_core::identity::SymbolChange;
 use universe_core::planner::deciding_rule;
 use universe_core::rule::RuleSet;
 use universe_core::{Symbol, UniverseId, resolve_symbol, session_on_or_before};
@@ -104,6 +105,17 @@ impl Recorded<'_> {
         }
     }
 
+    /// Returns the symbol changes that answers to a question go by; of now none are needed.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) async fn symbol_changes(&self, question: Question<'_>) -> Result<Vec<SymbolChange>, StoreError> {
+        match question.is_past() {
+            true => symbol_changes(self.store, question.known_at).await,
+            false => Ok(Vec::new()),
+        }
+    }
+
     /// Returns the members of a universe; `None` when there never was such a universe.
     ///
     /// # Errors
@@ -114,6 +126,7 @@ impl Recorded<'_> {
         id: &UniverseId,
         question: Question<'_>,
         detail: Detail,
+        changes: &[SymbolChange],
     ) -> Result<Option<MembersAsOf>, StoreError> {
         let Question { environment, as_of, known_at } = question;
         let when = When { as_of, known_at };
@@ -135,8 +148,7 @@ impl Recorded<'_> {
                 |universe: UniverseRecord| MembersAsOf { universe, as_of, known_since: None, members: Vec::new() };
             return Ok(entry.map(|entry| nobody(entry.universe)));
         };
-        let changes = symbol_changes(self.store, when.known_at).await?;
-        let members = timeline.members(universe, when, &changes);
+        let members = timeline.members(universe, when, changes);
         let is_ordered = is_ranked_by_cap(rules, &universe.record);
         let figures = match detail == Detail::Figures || is_ordered {
             true => figures_of(self.store, kept, environment, timeline, &members, when).await?,
@@ -186,7 +198,7 @@ pub async fn universes_of(
         held |= footing.holds(&record.id);
         let rank = match is_ranked_by_cap(rules, record) {
             true => {
-                let found = recorded.members(rules, &record.id, question, Detail::Symbols).await?;
+                let found = recorded.members(rules, &record.id, question, Detail::Symbols, &changes).await?;
                 let members = found.into_iter().flat_map(|found| found.members);
                 members.into_iter().find(|ranked| ranked.symbol == symbol).and_then(|ranked| ranked.rank)
             }

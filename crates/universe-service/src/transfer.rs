@@ -129,6 +129,8 @@ async fn read(
             Some(past.map_err(|source| LookupError::Store { asked: "the past".to_owned(), source })?)
         }
     };
+    let changes = Recorded { store, past: None }.symbol_changes(question).await;
+    let changes = changes.map_err(|source| LookupError::Store { asked: "the symbol changes".to_owned(), source })?;
     for asked in asked {
         let record = |id: &UniverseId| records.iter().find(|record| record.id == *id);
         let present = |id: &UniverseId| state.universes.get(id);
@@ -149,7 +151,8 @@ async fn read(
         let answer = match asked {
             // Resolved already: the other ones would be listed anew for each.
             Asked::Universe(id) => {
-                one(Recorded { store, past: past.as_ref() }, rules, id, question, &footing, detail).await?
+                let recorded = Recorded { store, past: past.as_ref() };
+                one(recorded, rules, id, question, &footing, &changes, detail).await?
             }
             Asked::Combination(text) => {
                 look_up_in(Recorded { store, past: None }, rules, &text, question, detail).await?

@@ -67,16 +67,16 @@ impl Said<'_> {
     }
 }
 
-/// Returns an answer about the past as it is sent; `later_symbols` are those that members have today.
+/// Returns an answer about the past as it is sent.
 #[must_use]
-pub fn past_body(answer: &Answer, later_symbols: &BTreeMap<Symbol, Symbol>, detail: Detail) -> Body {
+pub fn past_body(answer: &Answer, detail: Detail) -> Body {
     let said = Said {
         id: answer.id.as_ref(),
         name: &answer.name,
         as_of: answer.as_of,
         standing: answer.standing,
         members: &answer.members,
-        later_symbols: Some(later_symbols),
+        later_symbols: Some(&answer.later_symbols),
     };
     said.body(detail)
 }

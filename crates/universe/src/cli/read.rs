@@ -1,14 +1,10 @@
 //! Commands that only read: `list`, `show`, `runs`; `--pending` shows what is to come.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 use universe_core::Symbol;
 use universe_core::expression::SetExpression;
 use universe_core::rule::RuleSet;
-use universe_service::{
-    Answer, Footing, LookupError, Question, Recorded, later_symbols, look_up, resolve, universes_at,
-};
+use universe_service::{Answer, Footing, LookupError, Question, Recorded, look_up, resolve, universes_at};
 use universe_store::RunRecord;
 
 use super::arguments::{Global, List, Runs, Show};
@@ -89,11 +85,7 @@ pub(crate) async fn show(global: &Global, config: &Config, command: &Show) -> an
         (as_of, _) => as_of,
     };
     let symbols: Vec<&Symbol> = answer.members.iter().map(|member| &member.symbol).collect();
-    let later = match answer.as_of {
-        Some(as_of) => later_symbols(&*store, &symbols, as_of, command.known_at).await?,
-        None => Vec::new(),
-    };
-    let later: BTreeMap<Symbol, Symbol> = later.into_iter().collect();
+    let later = &answer.later_symbols;
     if !later.is_empty() {
         let shown: Vec<String> = later.iter().take(LATER_SHOWN).map(|(then, now)| format!("{then} ({now})")).collect();
         let more = later.len().saturating_sub(LATER_SHOWN);

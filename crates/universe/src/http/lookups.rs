@@ -1,6 +1,5 @@
 //! Routes that answer which symbols belong to which universe, from memory; as of a day, from the store.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::{Body as HttpBody, Bytes};
@@ -10,10 +9,9 @@ use axum::response::Response;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Deserialize;
-use universe_core::Symbol;
 use universe_service::{
-    Body, Detail, LookupError, Question, Recorded, later_symbols, list_body, look_up_in, nearest_keys, past_body,
-    universes_at, universes_of,
+    Body, Detail, LookupError, Question, Recorded, list_body, look_up_in, nearest_keys, past_body, universes_at,
+    universes_of,
 };
 use utoipa::IntoParams;
 
@@ -205,17 +203,9 @@ async fn answer_to(
         };
         return Ok(send_current(app, body, headers));
     }
-    let store = &*app.daemon.store;
-    let recorded = Recorded { store, past: snapshot.past() };
+    let recorded = Recorded { store: &*app.daemon.store, past: snapshot.past() };
     let answer = look_up_in(recorded, &rules, asked, when.question(app), detail).await.map_err(unknown)?;
-    let later = match answer.as_of {
-        Some(as_of) => {
-            let symbols: Vec<&Symbol> = answer.members.iter().map(|member| &member.symbol).collect();
-            later_symbols(store, &symbols, as_of, when.known_at).await?.into_iter().collect()
-        }
-        None => BTreeMap::new(),
-    };
-    Ok(send(&past_body(&answer, &later, detail), headers))
+    Ok(send(&past_body(&answer, detail), headers))
 }
 
 /// What is sent of an answer, and under which name.
