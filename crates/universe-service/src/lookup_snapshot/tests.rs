@@ -1,5 +1,5 @@
 use serde_json::Value;
-use universe_core::Usd;
+use universe_core::{UniverseType, Usd};
 
 use super::*;
 

@@ -1,6 +1,7 @@
 //! The server as other programs meet it: a real process, asked through real sockets, on both stores.
 
 mod admin_page;
+mod alerts;
 mod browser;
 mod changes;
 #[path = "../cli/dump.rs"]
