@@ -9,13 +9,16 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use crate::planner::DELISTED_AFTER_ABSENCES;
-use crate::{Observation, Symbol};
+use crate::{Observation, Symbol, next_session, previous_session};
 
 pub use check::{RefusedChange, check_changes};
 pub use detect::detect;
 
 /// Two records of one event are not further apart than so many days; a file may have the day of the announcement.
 const SAME_EVENT_DAYS: i32 = 60;
+
+/// Sources may show an old symbol for so many sessions longer than it trades.
+const SOURCE_BEHIND_SESSIONS: u8 = 5;
 
 /// A close is the continuation of another one when neither is more than so many times the other.
 const SAME_PRICE_FACTOR: f64 = 1.5;
@@ -111,7 +114,8 @@ pub fn successors(seen: &Observation, changes: &[SymbolChange]) -> BTreeMap<Symb
     let mut found = BTreeMap::new();
     for symbol in symbols.into_iter().filter(|symbol| !is_shown(seen, symbol)) {
         // The newest change is that of the newest owner; from there on it is one listing.
-        let mut change = past().filter(|c| c.from == *symbol).max_by_key(|c| c.date);
+        let newest = past().filter(|c| c.from == *symbol).max_by_key(|c| c.date);
+        let mut change = newest.filter(|change| !was_shown_since(seen, change));
         let mut last = None;
         while let Some(SymbolChange { date, to: Some(to), .. }) = change {
             if is_listed(seen, to) {
@@ -177,6 +181,22 @@ pub fn carry_over(seen: &mut Observation, changes: &[SymbolChange]) {
             seen.shares[new] = seen.shares[old];
         }
     }
+}
+
+/// Whether an old symbol was shown when the new one was there already: for somebody else, who is missing lately.
+fn was_shown_since(seen: &Observation, change: &SymbolChange) -> bool {
+    let Some((old, to)) = seen.position(&change.from).zip(change.to.as_ref()) else { return false };
+    // What was followed already is not active any more.
+    if !seen.is_active[old] || seen.sessions_absent[old] >= DELISTED_AFTER_ABSENCES {
+        return false;
+    }
+    let mut last = seen.session;
+    for _ in 0..seen.sessions_absent[old] {
+        last = previous_session(last);
+    }
+    let behind = (0..SOURCE_BEHIND_SESSIONS).fold(change.date, |day, _| next_session(day));
+    let came = seen.position(to).and_then(|new| seen.first_seen_session[new]).unwrap_or(behind);
+    came <= last
 }
 
 fn is_cap_known(seen: &Observation, at: usize) -> bool {

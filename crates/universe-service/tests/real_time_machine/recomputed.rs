@@ -137,11 +137,15 @@ impl Days {
         changes.sort();
         for change in changes {
             let Some(to) = &change.to else { continue };
-            let is_gone = self.lines.get(&change.from).is_some_and(|line| line.shown_on < self.days);
-            if !is_gone || !self.lines.get(to).is_some_and(|line| self.is_listed(line)) {
+            let Some(old) = self.lines.get(&change.from).cloned() else { continue };
+            if !self.lines.get(to).is_some_and(|line| self.is_listed(line)) {
                 continue;
             }
-            let old = self.lines.remove(&change.from).expect("seen above");
+            // Whoever has the symbol now is another one.
+            let is_gone = old.shown_on < self.days;
+            if is_gone {
+                self.lines.remove(&change.from);
+            }
             let new = self.lines.get_mut(to).expect("seen above");
             // As old as under the old symbol.
             new.offered = old.offered.and_then(|earlier| Some(new.offered?.min(earlier)));
@@ -151,9 +155,11 @@ impl Days {
             {
                 new.shares = old.shares;
             }
-            new.sector = new.sector.take().or(old.sector);
-            new.industry = new.industry.take().or(old.industry);
-            self.renamed.insert(change.from.clone(), to.clone());
+            if is_gone {
+                new.sector = new.sector.take().or(old.sector);
+                new.industry = new.industry.take().or(old.industry);
+                self.renamed.insert(change.from.clone(), to.clone());
+            }
         }
         self
     }

@@ -230,6 +230,12 @@ fn who_gets_a_symbol_on_the_day_is_no_member_for_it() {
     let after = applied(&state, &made);
     assert!(plan(&written_back(&seen, &made), &rules, &after, FULL).is_empty(), "nothing is left to do");
 
+    // Whoever is FB now is missing for a day later on, and not META for that.
+    let lines = [line("AA", 9e9), line("BB", 3e9), absent(line("FB", 1e9)), line("META", 5e9)];
+    let mut seen = written_back(&day(&lines, &state.symbol_changes), &made);
+    seen.session = date(2022, 6, 22);
+    assert!(plan(&seen, &rules, &after, FULL).universes.iter().all(|universe| universe.removed.is_empty()));
+
     // As long as META is not shown, the source is behind.
     let lines = [line("AA", 9e9), line("BB", 3e9), line("FB", 5e9)];
     assert!(plan(&day(&lines, &state.symbol_changes), &rules, &state, FULL).universes.is_empty());
