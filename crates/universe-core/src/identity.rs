@@ -165,7 +165,7 @@ pub fn carry_over(seen: &mut Observation, changes: &[SymbolChange]) {
         if !is_cap_known(seen, new)
             && is_continued(seen.close[old].map(|p| p.dollars()), seen.close[new].map(|p| p.dollars()))
         {
-            seen.shares[new] = seen.shares[old];
+            lend_shares(seen, old, new);
         }
         seen.sector.fill(new, old);
         seen.industry.fill(new, old);
@@ -178,9 +178,17 @@ pub fn carry_over(seen: &mut Observation, changes: &[SymbolChange]) {
         seen.first_seen_session[new] = seen.first_seen_session[old].min(seen.first_seen_session[new]);
         let last_close = seen.recorded_cap[old].zip(seen.shares[old]).map(|(cap, shares)| cap.0 as f64 / shares as f64);
         if !is_cap_known(seen, new) && is_continued(last_close, seen.close[new].map(|price| price.dollars())) {
-            seen.shares[new] = seen.shares[old];
+            lend_shares(seen, old, new);
         }
     }
+}
+
+/// Gives a listing the shares that it had under its old symbol. The cap that follows counts as recorded already: the
+/// sources have not said it, and the next run would find it missing again.
+fn lend_shares(seen: &mut Observation, old: usize, new: usize) {
+    seen.shares[new] = seen.shares[old];
+    seen.recorded_cap[new] =
+        seen.close[new].zip(seen.shares[new]).and_then(|(close, shares)| close.times_shares(shares));
 }
 
 /// Whether an old symbol was shown when the new one was there already: for somebody else, who is missing lately.
