@@ -135,8 +135,8 @@ pub async fn listing_history(
     as_of: Option<Date>,
     known_at: Option<Timestamp>,
 ) -> Result<ListingHistory, StoreError> {
-    let changes = symbol_changes(store, known_at).await?;
-    let own = store.membership_list(environment, None, Some(symbol)).await?;
+    let own = store.membership_list(environment, None, Some(symbol));
+    let (changes, own) = tokio::try_join!(symbol_changes(store, known_at), own)?;
     let begins_in = |row: &MembershipRecord, tenure: &Tenure| tenure.covers(row.valid_from);
     let day = as_of.unwrap_or(Date::MAX);
     let asked = tenure_at(&changes, symbol, day);

@@ -222,24 +222,39 @@ impl<'t> View<'t> {
 
     /// Returns the member that the intervals of one symbol say there is.
     fn member(&self, spans: &[Span]) -> Option<MemberSince> {
-        let known = self.known(spans);
+        let (one, several);
+        // Most symbols came once and stayed.
+        let known = match spans {
+            [span] => {
+                one = self.known_of(span);
+                one.as_slice()
+            }
+            spans => {
+                several = self.known(spans);
+                several.as_slice()
+            }
+        };
         let contains = |(from, to): &&Known| match self.when.as_of {
             Some(as_of) => *from <= as_of && to.is_none_or(|to| as_of < to),
             None => to.is_none(),
         };
         let (from, _) = known.iter().find(contains)?;
         let symbol = &spans.first()?.symbol;
-        Some(MemberSince { symbol: symbol.clone(), since: Some(self.since(symbol, &known, *from)) })
+        Some(MemberSince { symbol: symbol.clone(), since: Some(self.since(symbol, known, *from)) })
     }
 
     /// Returns what was known of intervals, in order of time.
     fn known(&self, spans: &[Span]) -> Vec<Known> {
-        let is_known = |run: i64| self.timeline.is_known(self.when, run);
-        let answers = |span: &&Span| is_known(span.opened_run) && !span.superseded_run.is_some_and(is_known);
-        let known = |span: &Span| (span.valid_from, span.valid_to.filter(|_| span.closed_run.is_some_and(is_known)));
-        let mut known: Vec<Known> = spans.iter().filter(answers).map(known).collect();
+        let mut known: Vec<Known> = spans.iter().filter_map(|span| self.known_of(span)).collect();
         known.sort_unstable();
         known
+    }
+
+    /// Returns what was known of an interval; nothing where it did not answer.
+    fn known_of(&self, span: &Span) -> Option<Known> {
+        let is_known = |run: i64| self.timeline.is_known(self.when, run);
+        let answers = is_known(span.opened_run) && !span.superseded_run.is_some_and(is_known);
+        answers.then(|| (span.valid_from, span.valid_to.filter(|_| span.closed_run.is_some_and(is_known))))
     }
 
     /// Follows intervals that end where the next begins back to the first of them, under the symbols of before too, and

@@ -1,6 +1,6 @@
 //! The same rows by the barest SQL that returns them, on a connection of its own; and what the tables take on disk.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
 use rusqlite::Connection;
@@ -25,8 +25,8 @@ const OF_SYMBOL: &str = "select u.type, u.key, m.valid_from, m.valid_to
 
 /// A database, asked as barely as possible.
 pub(crate) enum Floor {
-    Sqlite { connection: Connection },
-    Postgres { client: Client, stab: Statement, of_symbol: Statement },
+    Sqlite { file: PathBuf, connection: Connection },
+    Postgres { uri: String, client: Client, stab: Statement, of_symbol: Statement },
 }
 
 /// What is on disk.
@@ -41,7 +41,7 @@ pub(crate) struct Bytes {
 
 impl Floor {
     pub(crate) fn sqlite(file: &Path) -> Self {
-        Self::Sqlite { connection: Connection::open(file).expect("opened") }
+        Self::Sqlite { file: file.to_owned(), connection: Connection::open(file).expect("opened") }
     }
 
     pub(crate) async fn postgres(uri: &str) -> Self {
@@ -55,14 +55,14 @@ impl Floor {
         };
         let stab = client.prepare(&named(STAB)).await.expect("prepared");
         let of_symbol = client.prepare(&named(OF_SYMBOL)).await.expect("prepared");
-        Self::Postgres { client, stab, of_symbol }
+        Self::Postgres { uri: uri.to_owned(), client, stab, of_symbol }
     }
 
     /// Reads the symbols of a universe as of a day, and returns how many there are.
     pub(crate) async fn stab(&mut self, id: &UniverseId, session: Date, samples: &mut Samples) -> usize {
         let (universe_type, key, day) = (id.universe_type.as_str(), id.key(), session.to_string());
         match self {
-            Self::Sqlite { connection } => samples.time(|| {
+            Self::Sqlite { connection, .. } => samples.time(|| {
                 let mut statement = connection.prepare_cached(&in_sqlite(STAB)).expect("prepared");
                 let rows = statement.query_map([universe_type, key, &day], |row| row.get::<_, String>(0));
                 rows.and_then(Iterator::collect::<Result<Vec<_>, _>>).expect("read").len()
@@ -73,11 +73,32 @@ impl Floor {
         }
     }
 
+    /// Opens the database anew and reads nothing of interest: what a cold command cannot do without.
+    pub(crate) async fn open(&self, samples: &mut Samples) {
+        match self {
+            Self::Sqlite { file, .. } => {
+                let one = samples.time(|| {
+                    let connection = Connection::open(file).expect("opened");
+                    connection.query_row("select count(*) from sqlite_schema", [], |row| row.get::<_, i64>(0))
+                });
+                assert!(0 < one.expect("read"));
+            }
+            Self::Postgres { uri, .. } => {
+                let asked = async {
+                    let (client, connection) = tokio_postgres::connect(uri, NoTls).await.expect("connected");
+                    tokio::spawn(connection);
+                    client.simple_query("select 1").await
+                };
+                assert!(!samples.time_async(asked).await.expect("read").is_empty());
+            }
+        }
+    }
+
     /// Reads the memberships of a symbol, and returns how many there are.
     pub(crate) async fn of_symbol(&mut self, symbol: &Symbol, samples: &mut Samples) -> usize {
         let symbol = symbol.as_str();
         match self {
-            Self::Sqlite { connection } => samples.time(|| {
+            Self::Sqlite { connection, .. } => samples.time(|| {
                 let mut statement = connection.prepare_cached(&in_sqlite(OF_SYMBOL)).expect("prepared");
                 let rows = statement.query_map([symbol], |row| {
                     Ok((row.get::<_, String>(1)?, row.get::<_, String>(2)?, row.get::<_, Option<String>>(3)?))
@@ -93,7 +114,7 @@ impl Floor {
     /// Asks what the tables take on disk.
     pub(crate) async fn bytes(&mut self) -> Bytes {
         match self {
-            Self::Sqlite { connection } => {
+            Self::Sqlite { connection, .. } => {
                 let sum = |names: &str| {
                     let sql = format!("select coalesce(sum(pgsize), 0) from dbstat where {names}");
                     connection.query_row(&sql, [], |row| row.get::<_, i64>(0)).expect("summed").unsigned_abs()

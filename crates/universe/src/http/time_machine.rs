@@ -159,7 +159,10 @@ pub(crate) async fn list_symbol_history(
         let detail = format!("{symbol} was never in any universe");
         return Err(Problem::new(StatusCode::NOT_FOUND, "unknown-symbol", detail));
     }
-    let versions = app.daemon.store.version_list(&app.daemon.environment).await?;
+    let versions = match span.known_at {
+        Some(_) => store.version_list(environment).await?,
+        None => Vec::new(),
+    };
     let mut memberships = as_known(memberships, &versions, span.known_at);
     memberships.retain(|row| row.is_in_force() && row.overlaps(span.from, span.to));
     span.keep_newest(&mut memberships);
