@@ -93,6 +93,36 @@ pub struct ObservedListing<'a> {
     pub aum_millions: Option<f64>,
 }
 
+impl ObservedListing<'_> {
+    /// Returns a listing that is on the market, and of which nothing else is known.
+    #[must_use]
+    pub fn new(symbol: Symbol) -> Self {
+        Self {
+            symbol,
+            company_name: None,
+            security_type: None,
+            is_active: true,
+            delisted_date: None,
+            listing_date: None,
+            first_seen_session: None,
+            sessions_absent: 0,
+            ipo_year: None,
+            recorded_cap: None,
+            shares: None,
+            close: None,
+            volume: None,
+            exchange: None,
+            sector: None,
+            industry: None,
+            country: None,
+            currency: None,
+            etf_type: None,
+            issuer: None,
+            aum_millions: None,
+        }
+    }
+}
+
 impl Observation {
     /// Returns an observation without listings.
     #[must_use]

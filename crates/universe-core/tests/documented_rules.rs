@@ -264,27 +264,17 @@ impl Line {
     fn observed<'a>(&'a self, symbol: &str) -> ObservedListing<'a> {
         let close = Price::from_dollars(self.price.unwrap_or(1.0)).expect("a price");
         ObservedListing {
-            symbol: Symbol::parse(symbol).expect("a symbol"),
             company_name: self.company_name.as_deref(),
             security_type: Some(self.security_type.as_deref().unwrap_or("CS")),
             is_active: !self.is_delisted,
-            delisted_date: None,
             listing_date: self.listing_date,
-            first_seen_session: None,
             sessions_absent: self.absent,
-            ipo_year: None,
             recorded_cap: self.cap.map(Usd),
             shares: self.cap.and_then(|cap| Usd(cap).shares_at(close)),
             close: Some(close),
             volume: self.volume,
-            exchange: None,
             sector: self.sector.as_deref(),
-            industry: None,
-            country: None,
-            currency: None,
-            etf_type: None,
-            issuer: None,
-            aum_millions: None,
+            ..ObservedListing::new(Symbol::parse(symbol).expect("a symbol"))
         }
     }
 }

@@ -161,27 +161,14 @@ fn known(lines: &[Line]) -> Observation {
     for line in lines {
         let (text, name, close, _, sessions_absent) = line;
         seen.push(ObservedListing {
-            symbol: symbol(text),
             company_name: Some(name),
-            security_type: None,
-            is_active: true,
-            delisted_date: None,
-            listing_date: None,
-            first_seen_session: None,
             sessions_absent,
-            ipo_year: None,
-            recorded_cap: None,
             shares: Some(shares_of(&line)).filter(|shares| *shares > 0),
             close: Price::from_dollars(close),
             volume: Some(500_000),
             exchange: Some("nyse"),
             sector: Some("Technology"),
-            industry: None,
-            country: None,
-            currency: None,
-            etf_type: None,
-            issuer: None,
-            aum_millions: None,
+            ..ObservedListing::new(symbol(text))
         });
     }
     seen

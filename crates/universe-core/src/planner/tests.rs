@@ -49,27 +49,18 @@ pub(super) fn market(session: Date, lines: &[Line]) -> Observation {
     let mut seen = Observation::empty(session);
     for line in &lines {
         seen.push(ObservedListing {
-            symbol: Symbol::from_stored(line.symbol),
             company_name: Some(&line.name),
             security_type: Some(line.kind.code()),
             is_active: line.is_active,
-            delisted_date: None,
             listing_date: line.listed_on,
-            first_seen_session: None,
             sessions_absent: line.sessions_absent,
-            ipo_year: None,
             recorded_cap: line.recorded_cap.map(Usd),
             shares: line.cap,
             close: Price::from_dollars(1.0),
             volume: Some(line.volume),
             exchange: Some("nyse"),
             sector: line.sector,
-            industry: None,
-            country: None,
-            currency: None,
-            etf_type: None,
-            issuer: None,
-            aum_millions: None,
+            ..ObservedListing::new(Symbol::from_stored(line.symbol))
         });
     }
     seen

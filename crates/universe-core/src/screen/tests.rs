@@ -7,27 +7,16 @@ use crate::{Observation, ObservedListing, Price, Symbol, Usd};
 fn market() -> Observation {
     let mut seen = Observation::empty(date(2024, 1, 31));
     let listing = ObservedListing {
-        symbol: Symbol::from_stored("AAA"),
         company_name: Some("Alpha Inc. Common Stock"),
         security_type: Some("CS"),
-        is_active: true,
-        delisted_date: None,
         listing_date: Some(date(2024, 1, 2)),
-        first_seen_session: None,
-        sessions_absent: 0,
         ipo_year: Some(2024),
-        recorded_cap: None,
         shares: Some(1_000),
         close: Price::from_dollars(10.0),
         volume: Some(500),
         exchange: Some("nasdaq"),
         sector: Some("Technology"),
-        industry: None,
-        country: None,
-        currency: None,
-        etf_type: None,
-        issuer: None,
-        aum_millions: None,
+        ..ObservedListing::new(Symbol::from_stored("AAA"))
     };
     seen.push(listing.clone());
     seen.push(ObservedListing {

@@ -19,27 +19,17 @@ fn with_shares(shares: i64) -> Facts<'static> {
 
 fn now(symbol: &str, close: Option<f64>) -> ObservedListing<'_> {
     ObservedListing {
-        symbol: Symbol::from_stored(symbol),
-        company_name: None,
         security_type: Some("CS"),
-        is_active: true,
-        delisted_date: None,
-        listing_date: None,
-        first_seen_session: None,
-        sessions_absent: 0,
         ipo_year: Some(2025),
         recorded_cap: Some(Usd(7)),
         shares: Some(99),
         close: close.and_then(Price::from_dollars),
-        volume: None,
         exchange: Some("LATER"),
         sector: Some("Later"),
         industry: Some("Later"),
         country: Some("Later"),
         currency: Some("USD"),
-        etf_type: None,
-        issuer: None,
-        aum_millions: None,
+        ..ObservedListing::new(Symbol::from_stored(symbol))
     }
 }
 

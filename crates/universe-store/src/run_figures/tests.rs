@@ -23,27 +23,9 @@ fn plan(listings: &std::collections::BTreeMap<String, Listing>) -> Plan {
     let mut seen = Observation::empty(date(2024, 3, 4));
     for (text, listing) in listings {
         seen.push(ObservedListing {
-            symbol: symbol(text),
-            company_name: None,
-            security_type: None,
-            is_active: true,
-            delisted_date: None,
-            listing_date: None,
-            first_seen_session: None,
-            sessions_absent: 0,
-            ipo_year: None,
             recorded_cap: listing.cap.map(Usd),
-            shares: None,
-            close: None,
-            volume: None,
-            exchange: None,
             sector: listing.sector.as_deref(),
-            industry: None,
-            country: None,
-            currency: None,
-            etf_type: None,
-            issuer: None,
-            aum_millions: None,
+            ..ObservedListing::new(symbol(text))
         });
     }
     let rules = RuleSet::load("classic", &[], &[]).expect("the shipped rules");

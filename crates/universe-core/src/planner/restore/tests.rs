@@ -31,27 +31,11 @@ fn market(caps: &[i64]) -> Observation {
     let mut seen = Observation::empty(date(2024, 3, 4));
     for (symbol, cap) in SYMBOLS.iter().zip(caps) {
         seen.push(ObservedListing {
-            symbol: Symbol::from_stored(symbol),
-            company_name: None,
             security_type: Some(SecurityType::Cs.code()),
-            is_active: true,
-            delisted_date: None,
-            listing_date: None,
-            first_seen_session: None,
-            sessions_absent: 0,
-            ipo_year: None,
             recorded_cap: Some(Usd(cap * 1_000_000)),
             shares: Some(cap * 1_000_000),
             close: Price::from_dollars(1.0),
-            volume: None,
-            exchange: None,
-            sector: None,
-            industry: None,
-            country: None,
-            currency: None,
-            etf_type: None,
-            issuer: None,
-            aum_millions: None,
+            ..ObservedListing::new(Symbol::from_stored(symbol))
         });
     }
     seen
