@@ -1,4 +1,4 @@
-//! Routes that answer which symbols belong to which universe, from memory; as of a day, from the store.
+//! Routes that answer which symbols belong to which universe: what is ready, and, of the past, what memory knows of it.
 
 use std::sync::Arc;
 
