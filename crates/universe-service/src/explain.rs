@@ -34,7 +34,7 @@ pub struct Explanation {
     pub as_of: Date,
     /// Whether it is a member, as it is recorded.
     pub is_member: bool,
-    /// The session since which it has been one.
+    /// The session since which it has been one without a break, under the symbols of before too.
     pub since: Option<Date>,
     /// The last change up to the session; `None` when it was never a member.
     pub recorded: Option<RecordedChange>,
@@ -141,7 +141,8 @@ pub async fn explain_membership(
     let found = store.member_list(environment, universe, Some(session), known_at).await.map_err(failed)?;
     let footing = Footing::find(store, environment, Some(session), known_at).await.map_err(failed)?;
     let held = footing.holds(universe);
-    let known_since = found.and_then(|found| found.known_since);
+    let (members, known_since) = found.map(|found| (found.members, found.known_since)).unwrap_or_default();
+    let since = members.iter().find(|member| member.symbol == *symbol).and_then(|member| member.since);
     let standing = footing.standing(Some(session), known_since, held);
     let mut remarks = Vec::new();
     if let Some(asked) = as_of.filter(|asked| *asked != session) {
@@ -175,7 +176,7 @@ pub async fn explain_membership(
         company_name: seen.position(symbol).and_then(|at| seen.company_name.value(at)).map(ToOwned::to_owned),
         as_of: session,
         is_member,
-        since: current.map(|row| row.valid_from),
+        since,
         recorded,
         by_rule,
         standing,
